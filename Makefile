@@ -1,0 +1,89 @@
+# The command runner: `make` lists the targets. Each works from nothing but python3, g++ and make.
+PYTHON ?= python3
+CXX ?= g++
+SANITIZE ?= address
+DEMO ?= demo-output
+
+BIN := .venv/bin
+CORE_SOURCES := $(wildcard csrc/src/*.cpp)
+CORE_HEADERS := $(wildcard csrc/include/voiceanon/*.hpp csrc/src/*.hpp csrc/tests/*.hpp)
+CORE_TESTS := $(patsubst csrc/tests/%.cpp,%,$(wildcard csrc/tests/*.cpp))
+CORE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -ffp-contract=fast -Icsrc/include \
+	-DVOICEANON_LANES=4 -DVOICEANON_LEVEL=baseline
+STUBBED := $(patsubst voiceanon/%.pyi,voiceanon.%,$(wildcard voiceanon/*.pyi))
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check lint bench wheel sanitize test-core clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+# A stamp inside the environment: it goes with it, and is renewed when the dependencies change.
+.venv/ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+build: .venv/ready ## compile what is stale, in place
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+
+demo: ## anonymize the bundled recordings and draw one, before and after
+	@test -e .venv/ready || echo "Making .venv and compiling the core: some minutes the first time."
+	@$(MAKE) --no-print-directory build
+	$(BIN)/voiceanon anonymize tests/data --out $(DEMO) --overwrite
+	@$(BIN)/python -m voiceanon.report.demo tests/data $(DEMO)
+
+test: build test-core ## every test, the slow ones too
+	$(BIN)/pytest --numprocesses 2
+
+check: lint ## ruff, mypy, stubtest and the fast tests
+	$(BIN)/pytest --numprocesses 2 -m 'not slow'
+
+lint: build
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(if $(STUBBED),$(BIN)/stubtest $(STUBBED))
+
+bench: build ## ratios to rivals, measured now on this machine
+	$(BIN)/python -m benchmarks
+
+wheel: build ## a wheel and a source distribution in wheelhouse/
+	rm -rf build/lib.*
+	$(BIN)/python -m build --outdir wheelhouse .
+
+# The core's own tests need no Python: one program for each file of csrc/tests.
+test-core: $(CORE_TESTS:%=build/core/%.passed)
+
+build/core/%.passed: csrc/tests/%.cpp $(CORE_SOURCES) $(CORE_HEADERS)
+	@mkdir -p build/core
+	$(CXX) $(CORE_FLAGS) -o build/core/$* $< $(CORE_SOURCES)
+	./build/core/$*
+	@touch $@
+
+ifeq ($(SANITIZE),thread)
+SANITIZER_FLAGS := -fsanitize=thread -fno-sanitize-recover=all
+SANITIZER_LIBRARY = $(shell $(CXX) -print-file-name=libtsan.so)
+else
+SANITIZER_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZER_LIBRARY = $(shell $(CXX) -print-file-name=libasan.so)
+endif
+SANITIZED := build/sanitize-$(SANITIZE)
+
+sanitize: build ## the tests on a core built with SANITIZE=address (the default) or thread
+	@mkdir -p $(SANITIZED)
+	for name in $(CORE_TESTS); do \
+		$(CXX) $(CORE_FLAGS) $(SANITIZER_FLAGS) -o $(SANITIZED)/$$name \
+			csrc/tests/$$name.cpp $(CORE_SOURCES) && ./$(SANITIZED)/$$name || exit 1; \
+	done
+	VOICEANON_SANITIZE=$(SANITIZE) $(BIN)/python setup.py --quiet build \
+		--build-base $(SANITIZED) --build-lib $(SANITIZED)/lib
+	PYTHONPATH=$(SANITIZED)/lib ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD="$(SANITIZER_LIBRARY) $(shell $(CXX) -print-file-name=libstdc++.so)" \
+		$(BIN)/pytest tests -m 'not slow'
+
+clean: ## remove everything that make has made
+	rm -rf .venv build dist voiceanon.egg-info $(DEMO) voiceanon/*.so
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find voiceanon tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

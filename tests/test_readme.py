@@ -1,0 +1,179 @@
+"""The README is the manual: its code runs, its commands work, and its tables are true."""
+
+import importlib.util
+import os
+import re
+import shlex
+import signal
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import soundfile
+
+import voiceanon
+from voiceanon import errors
+from voiceanon.cli.app import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SPEECH = sorted((ROOT / "tests" / "data").glob("*.flac"))
+
+BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = [(found[1], found[2]) for found in BLOCK.finditer(README)]
+SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for block in SHELL for line in block.splitlines() if line.startswith("voiceanon")]
+RECIPE = next(code for _, code in PYTHON if "from_toml" in code).split('"""')[1]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with the recordings and the recipe that the README speaks of."""
+    (tmp_path / "recordings").mkdir()
+    samples, rate = soundfile.read(SPEECH[0], dtype="float32", frames=24_000)
+    soundfile.write(tmp_path / "interview.wav", samples, rate)
+    for path in SPEECH[1:3]:
+        samples, rate = soundfile.read(path, dtype="float32", frames=16_000)
+        soundfile.write(tmp_path / "recordings" / path.name, samples, rate)
+    (tmp_path / "flat.toml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows_of(heading):
+    """The cells of the table whose header begins with `heading`."""
+    table = README[README.index(f"| {heading} |") :].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in table]
+
+
+def test_the_readme_has_code_of_every_kind():
+    assert sum(needs is None for needs, _ in PYTHON) >= 8
+    assert {needs for needs, _ in PYTHON if needs} == {
+        "pandas",
+        "datasets",
+        "audiomentations",
+        "ray",
+    }
+    assert len(COMMANDS) >= 5
+    assert README.count("```python") == len(PYTHON)
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_python_runs(number, folder):
+    needs, code = PYTHON[number]
+    if needs and importlib.util.find_spec(needs) is None:
+        pytest.skip(f"{needs} is not installed")
+    before = {path.name for path in folder.rglob("*")}
+    exec(compile(code, f"README.md, example {number + 1}", "exec"), {"__name__": "readme"})
+    for path in folder.rglob("*"):
+        if path.suffix in (".wav", ".flac") and path.name not in before:
+            assert soundfile.info(path).frames > 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_end_with_0(command, folder, capsys):
+    umask, handler = os.umask(0o022), signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main(shlex.split(command)[1:])
+    finally:
+        os.umask(umask)
+        signal.signal(signal.SIGTERM, handler)
+    assert (caught.value.code or 0) == 0, capsys.readouterr()
+    if "-o" in command:
+        out = folder / shlex.split(command)[shlex.split(command).index("-o") + 1]
+        made = [out] if out.is_file() else [path for path in out.rglob("*") if path.is_file()]
+        assert made
+        assert all(soundfile.info(path).frames > 0 for path in made)
+
+
+def test_the_table_of_settings_is_the_recipe():
+    settings = {name: (default, allowed) for name, default, allowed, _ in rows_of("setting")}
+    described = {field.name: field for field in fields(voiceanon.Recipe) if field.metadata}
+    assert list(settings) == list(described)
+    for name, (default, allowed) in settings.items():
+        metadata = described[name].metadata
+        assert str(described[name].default).removesuffix(".0") == default, name
+        if "allowed" in metadata:
+            assert allowed.split(", ") == [str(choice) for choice in metadata["allowed"]], name
+        else:
+            bounds = [f"{float(metadata[end]):.10g}" for end in ("low", "high")]
+            assert allowed.split(" to ") == bounds, name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("pitch_range", "recording"), ("detail_order", 8), ("time_warp", 0.1)]
+)
+def test_a_setting_changes_the_result_unless_the_table_says_not_yet(name, value):
+    samples, rate = soundfile.read(SPEECH[0], dtype="float32", frames=24_000)
+    secret = bytes(32)
+    row = next(row for row in rows_of("setting") if row[0] == name)
+    plain = voiceanon.Anonymizer(voiceanon.Recipe(name="a"), secret)(samples, rate)
+    other = voiceanon.Anonymizer(voiceanon.Recipe(name="a", **{name: value}), secret)(samples, rate)
+    says_unused = bool(re.search(r"not (used )?yet", row[3]))
+    assert says_unused == bool((plain == other).all()), f"the README's row on {name} is out of date"
+
+
+def test_the_recipes_are_those_that_exist():
+    from voiceanon.recipe import DEFAULT_RECIPE, recipe_names
+
+    names = {name: what for name, what in rows_of("recipe")}
+    assert {"default", *names} == set(recipe_names())
+    assert [name for name, what in names.items() if "`default`" in what] == [DEFAULT_RECIPE]
+
+
+def test_the_exit_codes_are_those_of_the_errors():
+    listed = {int(code) for code, _ in rows_of("exit code")}
+    known = {getattr(errors, name).exit_code for name in errors.__all__}
+    assert listed == known | {0, 130}
+
+
+def test_the_latencies_are_the_streams_own():
+    for rate_khz, latency_ms in rows_of("rate of the stream"):
+        rate = round(1000 * float(rate_khz.removesuffix(" kHz")))
+        stream = voiceanon.Anonymizer().stream(rate)
+        measured_ms = 1000 * stream.latency_samples / rate
+        assert measured_ms == pytest.approx(float(latency_ms.removesuffix(" ms")), abs=0.6)
+
+
+def test_what_the_readme_links_to_exists():
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    for target in targets:
+        assert (ROOT / target).exists(), target
+    for anchor in re.findall(r"\]\(#([^)]+)\)", README):
+        headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+        assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+    make_targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)(?=`| {2,}#)", README)) <= make_targets
+
+
+def test_the_demo_draws_what_it_says(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from voiceanon.report import demo
+
+    anonymizer = voiceanon.Anonymizer()
+    anonymizer.file(SPEECH[1], tmp_path / SPEECH[1].name)
+    monkeypatch.setattr("sys.argv", ["demo", str(SPEECH[0].parent), str(tmp_path)])
+    demo.main()
+    printed = capsys.readouterr().out
+    for path in (SPEECH[1], tmp_path / SPEECH[1].name, tmp_path / "spectrogram.png"):
+        assert str(path) in printed
+        assert path.stat().st_size > 0
+
+
+def test_the_card_of_the_template_lists_the_arrays_that_are_shipped():
+    import numpy as np
+
+    models = ROOT / "voiceanon" / "models"
+    card = (models / "template.md").read_text(encoding="utf-8")
+    listed = {}
+    for row in re.findall(r"^\| (`.*)\|$", card, re.MULTILINE):
+        names, shapes, _ = row.split(" | ")
+        found = re.findall(r"\([\d, ]+\)", shapes)
+        for number, name in enumerate(re.findall(r"`(\w+)`", names)):
+            listed[name] = found[min(number, len(found) - 1)]
+    with np.load(models / "template.npz", allow_pickle=False) as archive:
+        assert listed == {name: str(archive[name].shape) for name in archive.files}
+        assert f"{len(archive.files)} arrays of float32" in card
+    assert f"{(models / 'template.npz').stat().st_size:,} bytes" in card

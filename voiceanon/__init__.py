@@ -1,0 +1,45 @@
+"""Voice privacy: real speech in, a speaker-free voice out.
+
+>>> import numpy as np
+>>> import voiceanon
+>>> quiet = voiceanon.anonymize(np.zeros(16000, np.float32), 16000)
+"""
+
+from voiceanon.anonymizer import Anonymizer, Stream, anonymize
+from voiceanon.errors import (
+    CheckError,
+    DestinationError,
+    InputError,
+    RecipeError,
+    RecordingError,
+    SecretError,
+    StreamStateError,
+    VoiceanonError,
+)
+from voiceanon.frames import Frames, analyze, synthesize
+from voiceanon.profile import Profile, profile
+from voiceanon.recipe import Recipe
+from voiceanon.version import __version__
+from voiceanon.voice import Voice
+
+__all__ = [
+    "Anonymizer",
+    "CheckError",
+    "DestinationError",
+    "Frames",
+    "InputError",
+    "Profile",
+    "Recipe",
+    "RecipeError",
+    "RecordingError",
+    "SecretError",
+    "Stream",
+    "StreamStateError",
+    "Voice",
+    "VoiceanonError",
+    "__version__",
+    "analyze",
+    "anonymize",
+    "profile",
+    "synthesize",
+]

@@ -1,0 +1,432 @@
+"""The Anonymizer: a callable, a stream and a file converter over the same core."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon import _engine
+from voiceanon.audio import Checked, Layout, check_audio, check_channels, check_chunk, check_rate
+from voiceanon.errors import InputError, StreamStateError
+from voiceanon.frames import fit_length
+from voiceanon.keys import Draws, check_secret, derive, fresh_secret
+from voiceanon.profile import Profile, Profiler
+from voiceanon.recipe import Recipe
+from voiceanon.resampling import Resampler, lag_s
+from voiceanon.template import ANALYSIS_ORDER, TEMPLATE_RATE_HZ, basis, engine_model, tables
+from voiceanon.voice import Voice, draw_voice, neutral_voice
+from voiceanon.warping import synthesis_basis
+
+if TYPE_CHECKING:
+    from voiceanon.files import FileResult
+
+__all__ = ["Anonymizer", "Stream", "anonymize"]
+
+# Quefrencies spoken: half the synthesis FFT of 512, less one.
+_SPOKEN_ORDER = 199
+_VALUE_STEP = 0.125
+# Level of the template's voiced speech; the recipe's level is reached from there.
+_TEMPLATE_LEVEL_DB = -26.0
+_SILENCE_SECRET_BYTES = 8
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Road:
+    """The stages that one channel passes: its own analysis, removal, voice and synthesis."""
+
+    to_band: Resampler
+    analyzer: _engine.Analyzer
+    removal: _engine.SpeakerRemoval | None
+    voice: _engine.PseudoVoice | None
+    synthesizer: _engine.Synthesizer
+    from_band: Resampler
+
+    def reset(self) -> None:
+        for stage in (self.to_band, self.analyzer, self.synthesizer, self.from_band):
+            stage.reset()
+        if self.removal is not None:
+            self.removal.reset()
+
+    def speak(self, rows: Float32) -> Float32:
+        if self.removal is not None and self.voice is not None:
+            rows = self.voice.process(self.removal.process(rows))
+        return self.synthesizer.process(rows)
+
+
+class Anonymizer:
+    """Removes the speaker from recordings and has pseudo-voices speak what is left.
+
+    Parameters
+    ----------
+    recipe : str, Recipe
+        What to do: the name of a recipe that comes with the package, or settings of your own.
+    secret : bytes of length 32, optional
+        Source of all draws. With it, the same recording and label give the same output; without it,
+        every recording gets a fresh secret from the operating system that is never kept.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe is unknown, or protects nobody and was not explicitly allowed.
+    SecretError
+        If the secret is not 32 bytes.
+
+    Examples
+    --------
+    >>> tone = 0.1 * np.sin(np.arange(16000) / 20)
+    >>> Anonymizer()(tone, 16000).shape
+    (16000,)
+    """
+
+    def __init__(self, recipe: str | Recipe = "default", secret: bytes | None = None) -> None:
+        if isinstance(recipe, str):
+            recipe = Recipe.named(recipe)
+        if not isinstance(recipe, Recipe):
+            raise InputError(
+                f"recipe is of type {type(recipe).__name__}: it must be a name or a Recipe"
+            )
+        self.recipe = recipe
+        self._secret = None if secret is None else check_secret(secret)
+
+    def __repr__(self) -> str:
+        kind = "a fresh secret per recording" if self._secret is None else "a given secret"
+        return f"Anonymizer({self.recipe.name!r}, {kind})"
+
+    def __call__(
+        self,
+        samples: npt.NDArray[Any],
+        rate: int,
+        *,
+        recording: str = "",
+        speaker: str | None = None,
+        profiles: tuple[Profile, ...] | None = None,
+    ) -> npt.NDArray[Any]:
+        """Return the recording in a pseudo-voice.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, float64 or int16, shape (n,) or (channels, n)
+            At least 2 samples, finite; the channels are different people and are never mixed.
+        rate : int
+            Samples a second, 8000 to 192000.
+        recording : str
+            Label that the draws are made for, where a secret was given.
+        speaker : str, optional
+            Label for the pseudo-voice where the recipe draws one a speaker.
+        profiles : tuple of Profile, optional
+            One a channel; otherwise a first pass over the recording makes them.
+
+        Returns
+        -------
+        ndarray
+            Same shape and dtype; within ±1.
+
+        Raises
+        ------
+        InputError
+            If the samples, the rate or the profiles are not as described.
+        """
+        checked = check_audio(samples, rate)
+        channels, n = checked.data.shape
+        if profiles is None and self._needs_profiles:
+            profiles = self._first_pass(checked)
+        stream = self.stream(
+            checked.rate, channels, profiles=profiles, recording=recording, speaker=speaker
+        )
+        step = checked.rate
+        parts = [stream.process(checked.data[:, at : at + step]) for at in range(0, n, step)]
+        parts.append(stream.finish())
+        return checked.restore(
+            np.concatenate([part.reshape(channels, -1) for part in parts], axis=1)
+        )
+
+    def profiler(self, rate: int, channels: int = 1) -> Profiler:
+        """Return what gathers the profiles of a recording that is read twice."""
+        return Profiler(rate, channels)
+
+    def stream(
+        self,
+        rate: int,
+        channels: int = 1,
+        *,
+        profiles: tuple[Profile, ...] | None = None,
+        recording: str = "",
+        speaker: str | None = None,
+    ) -> Stream:
+        """Return a stream that takes chunks of any size.
+
+        Parameters
+        ----------
+        rate : int
+            Samples a second, 8000 to 192000.
+        channels : int
+            1 to 64; every channel is another person.
+        profiles : tuple of Profile, optional
+            One a channel. Without them each channel's profile adapts as the stream goes, beginning
+            at the template: the first seconds are then protected less.
+        recording, speaker : str
+            Labels as in `__call__`.
+
+        Returns
+        -------
+        Stream
+
+        Raises
+        ------
+        InputError
+            If something is out of range, or the number of profiles is not the number of channels.
+        """
+        rate, channels = check_rate(rate), check_channels(channels)
+        if profiles is not None:
+            profiles = tuple(profiles)
+            if len(profiles) != channels or not all(isinstance(p, Profile) for p in profiles):
+                raise InputError(
+                    f"profiles must be one Profile for each of the {channels} channels"
+                )
+        for name, label in (("recording", recording), ("speaker", speaker or "")):
+            if not isinstance(label, str):
+                raise InputError(f"{name} is of type {type(label).__name__}: it must be text")
+        secret = fresh_secret() if self._secret is None else self._secret
+        return Stream(self.recipe, secret, rate, channels, profiles, recording, speaker)
+
+    def file(
+        self,
+        source: str | os.PathLike[str],
+        destination: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        recording: str | None = None,
+    ) -> FileResult:
+        """Anonymize one file; see `voiceanon.files.anonymize_file`."""
+        from voiceanon.files import anonymize_file
+
+        return anonymize_file(
+            self, Path(source), Path(destination), overwrite=overwrite, recording=recording
+        )
+
+    @property
+    def _needs_profiles(self) -> bool:
+        return self.recipe.protects and self.recipe.profile_source == "recording"
+
+    def _first_pass(self, checked: Checked) -> tuple[Profile, ...]:
+        profiler = self.profiler(checked.rate, checked.data.shape[0])
+        for at in range(0, checked.data.shape[1], checked.rate):
+            profiler.process(checked.data[:, at : at + checked.rate])
+        return profiler.finish()
+
+
+class Stream:
+    """One recording on its way through the core, in chunks; made by `Anonymizer.stream`.
+
+    Attributes
+    ----------
+    rate : int
+        Samples a second, in and out.
+    channels : int
+        Number of channels.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        secret: bytes,
+        rate: int,
+        channels: int,
+        profiles: tuple[Profile, ...] | None,
+        recording: str,
+        speaker: str | None,
+    ) -> None:
+        self.rate = rate
+        self.channels = channels
+        self._recipe = recipe
+        self._roads = [
+            self._road(secret, profiles[channel] if profiles else None, recording, speaker, channel)
+            for channel in range(channels)
+        ]
+        self._layout: Layout | None = None
+        self._taken = self._given = 0
+        self._is_over = False
+
+    @property
+    def latency_samples(self) -> int:
+        """Samples of input after which a sample has come out, at most."""
+        road = self._roads[0]
+        band = self._recipe.band_hz
+        core_s = (road.analyzer.latency_samples + road.synthesizer.latency_samples) / band
+        return round((core_s + lag_s(self.rate, band) + lag_s(band, self.rate)) * self.rate)
+
+    def process(self, chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the samples that are final after `chunk`; in the end as many as came in.
+
+        Parameters
+        ----------
+        chunk : ndarray of float32, float64 or int16, shape (n,) or (channels, n)
+            The next samples; 0 or more.
+
+        Returns
+        -------
+        ndarray
+            Shape (m,) or (channels, m), of the chunk's dtype.
+
+        Raises
+        ------
+        InputError
+            If the chunk does not fit the stream.
+        StreamStateError
+            If the stream is finished.
+        """
+        if self._is_over:
+            raise StreamStateError("this stream is finished: reset it or make another")
+        checked = check_chunk(chunk, self.rate, self.channels, self._layout)
+        self._layout = checked.layout
+        self._taken += checked.data.shape[1]
+        made = [
+            road.from_band.process(road.speak(road.analyzer.process(road.to_band.process(samples))))
+            for road, samples in zip(self._roads, checked.data, strict=True)
+        ]
+        return self._hand_out(made, is_last=False)
+
+    def finish(self) -> npt.NDArray[Any]:
+        """Return the rest, in the form of the chunks."""
+        if self._is_over:
+            raise StreamStateError("this stream is finished: reset it or make another")
+        self._is_over = True
+        total = -(-self._taken * self._recipe.band_hz // self.rate)
+        made = []
+        for road in self._roads:
+            rest = road.speak(road.analyzer.process(road.to_band.finish()))
+            tail = road.speak(road.analyzer.finish())
+            last = road.synthesizer.finish(total)
+            ends = [road.from_band.process(part) for part in (rest, tail, last)]
+            made.append(np.concatenate([*ends, road.from_band.finish()]))
+        return self._hand_out(made, is_last=True)
+
+    def reset(self) -> None:
+        """Make the stream new: the same voices, nothing heard yet."""
+        for road in self._roads:
+            road.reset()
+        self._layout = None
+        self._taken = self._given = 0
+        self._is_over = False
+
+    def _hand_out(self, made: list[Float32], *, is_last: bool) -> npt.NDArray[Any]:
+        """Resampling rounds lengths: what comes out in the end is exactly what went in."""
+        left = self._taken - self._given
+        length = left if is_last else min(len(made[0]), left)
+        data = np.stack([fit_length(samples, length) for samples in made])
+        self._given += length
+        layout = self._layout or Layout(np.dtype(np.float32), self.channels == 1)
+        return layout.restore(data)
+
+    def _road(
+        self,
+        secret: bytes,
+        profile: Profile | None,
+        recording: str,
+        speaker: str | None,
+        channel: int,
+    ) -> _Road:
+        recipe = self._recipe
+        noise_key = int.from_bytes(
+            derive(secret, "noise", recording, str(channel))[:_SILENCE_SECRET_BYTES], "big"
+        )
+        to_band, from_band = (
+            Resampler(self.rate, recipe.band_hz),
+            Resampler(recipe.band_hz, self.rate),
+        )
+        if not recipe.protects:
+            order = 255 if recipe.band_hz == 16_000 else 511 if recipe.band_hz == 24_000 else 1023
+            return _Road(
+                to_band,
+                _engine.Analyzer(recipe.band_hz, order=order),
+                None,
+                None,
+                _engine.Synthesizer(recipe.band_hz, values=order + 1, noise_key=noise_key),
+                from_band,
+            )
+        voice = self._voice(secret, recording, speaker, channel)
+        values = tables()["mean"].shape[1]
+        return _Road(
+            to_band,
+            _engine.Analyzer(TEMPLATE_RATE_HZ, order=ANALYSIS_ORDER, basis=basis()),
+            _engine.SpeakerRemoval(
+                engine_model(),
+                list(profile.state) if profile else None,
+                residual=recipe.residual,
+                pitch_levels=recipe.pitch_levels,
+                value_step=_VALUE_STEP,
+            ),
+            _engine.PseudoVoice(
+                engine_model(),
+                f0_hz=voice.f0_hz,
+                f0_spread=0.0 if recipe.pitch_range == "constant" else voice.f0_spread,
+                colour=list(voice.colour),
+                breathiness=voice.breathiness,
+                gain_db=recipe.level_dbfs - _TEMPLATE_LEVEL_DB,
+                gate_db=recipe.noise_gate_db,
+            ),
+            _engine.Synthesizer(
+                TEMPLATE_RATE_HZ,
+                values=values,
+                noise_key=noise_key,
+                basis=synthesis_basis(_SPOKEN_ORDER, values, voice.formant_scale),
+            ),
+            from_band,
+        )
+
+    def _voice(self, secret: bytes, recording: str, speaker: str | None, channel: int) -> Voice:
+        if self._recipe.voice_draw == "constant":
+            return neutral_voice()
+        if self._recipe.voice_draw == "speaker":
+            if speaker is None:
+                raise InputError(
+                    "this recipe draws a voice for each speaker: give the label `speaker`"
+                )
+            return draw_voice(Draws(secret, "voice of speaker", speaker, str(channel)))
+        return draw_voice(Draws(secret, "voice of recording", recording, str(channel)))
+
+
+def anonymize(
+    samples: npt.NDArray[Any],
+    rate: int,
+    *,
+    recipe: str | Recipe = "default",
+    secret: bytes | None = None,
+) -> npt.NDArray[Any]:
+    """Return a recording in a pseudo-voice.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, float64 or int16, shape (n,) or (channels, n)
+        The recording; it is not changed.
+    rate : int
+        Samples a second, 8000 to 192000.
+    recipe : str, Recipe
+        What to do.
+    secret : bytes of length 32, optional
+        Makes the result repeatable; otherwise every call draws afresh.
+
+    Returns
+    -------
+    ndarray
+        Same shape and dtype; within ±1.
+
+    Raises
+    ------
+    InputError, RecipeError, SecretError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> silence = np.zeros(8000, np.int16)
+    >>> bool(np.any(anonymize(silence, 16000)))
+    False
+    """
+    return Anonymizer(recipe, secret)(samples, rate)

@@ -1,0 +1,217 @@
+"""`voiceanon anonymize`: recordings and folders in, recordings with other voices out."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voiceanon.cli.progress import RunProgress
+from voiceanon.cli.run_report import RunReport
+from voiceanon.cli.stop_request import StopRequest
+from voiceanon.cli.terminal import complain, note
+from voiceanon.errors import InputError, SecretError, VoiceanonError
+from voiceanon.file_plan import Plan, make_folder, plan_files, refuse_existing
+from voiceanon.files import anonymize_file
+from voiceanon.formats import EmptyRecordingError
+
+if TYPE_CHECKING:
+    from voiceanon.anonymizer import Anonymizer
+
+__all__ = ["anonymize"]
+
+_SOME_FAILED = 3
+_UNEXPECTED = 1
+_INTERRUPTED = 130
+
+
+class _Format(str, enum.Enum):
+    """Output formats by their names on the command line."""
+
+    flac = "flac"
+    wav = "wav"
+
+
+def anonymize(
+    context: typer.Context,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="IN...", help="Recordings, and folders that are searched through."),
+    ],
+    *,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="OUT", help="A folder; for one recording also a file name."
+        ),
+    ],
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="How the voice is changed.")
+    ] = "default",
+    format_: Annotated[
+        _Format | None, typer.Option("--format", help="Format of the output; default flac.")
+    ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A file with 32 bytes (or 64 hexadecimal digits) that the pseudo-voices are "
+            "drawn from, to repeat a run. Without it a new secret is drawn and never kept.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that are already there.")
+    ] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on stdout.")
+    ] = False,
+    no_check: Annotated[
+        bool,
+        typer.Option("--no-check", help="Leave out the check of the words (not yet available)."),
+    ] = False,
+    allow_unprotected: Annotated[
+        bool,
+        typer.Option("--allow-unprotected", help="Permit a recipe that protects nobody."),
+    ] = False,
+) -> None:
+    """Replace the voices in recordings; words, pauses and length stay.
+
+    Reads WAV, FLAC, Ogg, Opus, MP3, AIFF, AU and CAF; writes FLAC or WAV of the same length, rate
+    and channels, without any tag. Each channel is a person of its own. Folders are mirrored below
+    OUT; hidden files, links and files that are not audio are skipped and counted. File names are
+    kept: rename recordings that are named after people.
+
+    For example:
+
+    ```
+    voiceanon anonymize interview.wav -o anonymous.flac
+    voiceanon anonymize recordings/ -o anonymous/ --format wav
+    voiceanon anonymize monday/ tuesday/ extra.mp3 -o anonymous/
+    voiceanon anonymize recordings/ -o anonymous/ --json > results.jsonl
+    ```
+
+    A recording that is damaged, truncated or no audio fails with a reason and nothing is written
+    for it; the others are still done, and the exit code is 3.
+    """
+    del no_check  # accepted, so that scripts written now keep working once there is a check
+    started_s = time.monotonic()
+    anonymizer, recipe_name = _make_anonymizer(recipe, secret_file, allow_unprotected)
+    plan = plan_files(inputs, out, suffix=f".{format_.value}" if format_ else None)
+    _check_plan(plan, overwrite)
+    run = RunReport(len(plan.jobs) + len(plan.left_out), recipe_name, json_lines)
+    run.debug = bool(context.obj and context.obj["debug"])
+    for left_out in plan.left_out:
+        run.left_out(left_out)
+    try:
+        _do_jobs(run, anonymizer, plan, overwrite)
+    except KeyboardInterrupt:
+        run.interrupted = True
+    run.close(time.monotonic() - started_s)
+    _leave(run)
+
+
+def _do_jobs(run: RunReport, anonymizer: Anonymizer, plan: Plan, overwrite: bool) -> None:
+    with StopRequest() as stop, RunProgress(plan.jobs) as progress:
+
+        def advance(done: int, total: int) -> None:
+            stop.check()
+            progress.advance(done, total)
+
+        for job in plan.jobs:
+            stop.check()
+            progress.begin(job)
+            made: list[Path] = []
+            try:
+                made = make_folder(job.destination.parent)
+                done = anonymize_file(
+                    anonymizer,
+                    job.source,
+                    job.destination,
+                    overwrite=overwrite,
+                    recording=job.recording,
+                    progress=advance,
+                )
+            except EmptyRecordingError as error:
+                run.not_done(job, "empty", error)
+            except VoiceanonError as error:
+                run.not_done(job, "failed", error)
+            except Exception as error:
+                # One bad recording never stops the run: it is recorded, and the run ends with 1.
+                if run.debug:
+                    raise
+                run.unexpected = True
+                run.not_done(job, "failed", f"unexpected {type(error).__name__}")
+            else:
+                run.done(done)
+            finally:
+                # Folders that the recording needed and now stay empty; all others refuse.
+                with contextlib.suppress(OSError):
+                    for folder in made:
+                        folder.rmdir()
+            progress.end(job, run.audio_s)
+
+
+def _make_anonymizer(
+    recipe: str, secret_file: Path | None, allow_unprotected: bool
+) -> tuple[Anonymizer, str]:
+    from voiceanon.anonymizer import Anonymizer
+    from voiceanon.recipe import Recipe
+
+    if recipe.lower().endswith(".toml"):
+        chosen = Recipe.read(recipe, allow_unprotected=allow_unprotected)
+    else:
+        chosen = Recipe.named(recipe, allow_unprotected=allow_unprotected)
+    secret = None if secret_file is None else _read_secret(secret_file)
+    return Anonymizer(chosen, secret=secret), chosen.name
+
+
+def _read_secret(path: Path) -> bytes:
+    """32 bytes from a file; messages never show any of its content."""
+    from voiceanon.keys import SECRET_BYTES
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(4 * SECRET_BYTES)
+            open_to_others = path.stat().st_mode & 0o077
+    except OSError as error:
+        raise SecretError(f"secret file cannot be read: {error.strerror}") from error
+    if open_to_others:
+        note("the secret file can be read by others; chmod 600 protects it")
+    if len(data) == SECRET_BYTES:
+        return data
+    try:
+        decoded = bytes.fromhex(data.decode("ascii").strip())
+    except ValueError:
+        decoded = b""
+    if len(decoded) != SECRET_BYTES:
+        raise SecretError(
+            f"secret file must hold {SECRET_BYTES} bytes or {2 * SECRET_BYTES} hexadecimal digits"
+        )
+    return decoded
+
+
+def _check_plan(plan: Plan, overwrite: bool) -> None:
+    """Refuse before any work: nothing to do, or outputs in the way."""
+    failed = any(left_out.status == "failed" for left_out in plan.left_out)
+    if not plan.jobs and not failed:
+        raise InputError(f"no recordings found ({len(plan.left_out)} files left out)")
+    if not overwrite:
+        refuse_existing(plan)
+    if plan.jobs:
+        make_folder(plan.jobs[0].destination.parent)
+
+
+def _leave(run: RunReport) -> None:
+    """End with the exit code that the results ask for."""
+    if run.interrupted:
+        complain("interrupted; what is done is whole, and nothing is left half-written")
+        raise typer.Exit(_INTERRUPTED)
+    if run.unexpected:
+        complain("an unexpected error; run again with `voiceanon --debug anonymize …`")
+        raise typer.Exit(_UNEXPECTED)
+    if run.count("failed") or not run.count("done"):
+        raise typer.Exit(_SOME_FAILED)

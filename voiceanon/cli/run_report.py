@@ -1,0 +1,147 @@
+"""What became of every input of a run: JSON lines as it goes, or a table at the end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from voiceanon.cli.terminal import print_json, printable, results
+from voiceanon.file_plan import Job, LeftOut
+from voiceanon.files import NOT_MEASURED, FileResult
+
+__all__ = ["RunReport"]
+
+# A longer table would bury what went wrong: then only what was not done is listed.
+_MAX_ROWS = 60
+_STYLES = {"done": "green", "failed": "red", "empty": "yellow", "skipped": "dim"}
+
+
+class RunReport:
+    """The results of a run; at its end, done + empty + failed + skipped = inputs.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of files found, those that are left out included.
+    recipe_name : str
+        Shown in the summary.
+    json_lines : bool
+        Whether results go to stdout as JSON, each as soon as it is there.
+
+    Attributes
+    ----------
+    audio_s : float
+        Seconds of audio delivered.
+    unexpected, interrupted, debug : bool
+        Whether an error came that nothing foresaw; whether the run was cut short; whether errors
+        shall show their traceback.
+    """
+
+    def __init__(self, inputs: int, recipe_name: str, json_lines: bool) -> None:
+        self.audio_s = 0.0
+        self.unexpected = False
+        self.interrupted = False
+        self.debug = False
+        self._inputs = inputs
+        self._recipe_name = recipe_name
+        self._json_lines = json_lines
+        self._rows: list[dict[str, Any]] = []
+
+    def count(self, status: str) -> int:
+        """Number of inputs with this status."""
+        return sum(row["status"] == status for row in self._rows)
+
+    def left_out(self, what: LeftOut) -> None:
+        """Record an input that is no job."""
+        self._add(_row(what.source, what.status, what.reason))
+
+    def not_done(self, job: Job, status: str, reason: object) -> None:
+        """Record a job that brought no output: ``"empty"`` or ``"failed"``."""
+        self._add(_row(job.source, status, reason))
+
+    def done(self, result: FileResult) -> None:
+        """Record a recording that was delivered."""
+        self.audio_s += result.duration_s
+        self._add(
+            _row(result.source, "done", None)
+            | {
+                "destination": str(result.destination),
+                "frames": result.frames,
+                "rate_hz": result.rate,
+                "channels": result.channels,
+                "duration_s": round(result.duration_s, 6),
+                "elapsed_s": round(result.elapsed_s, 6),
+                "words": result.words,
+            }
+        )
+
+    def close(self, elapsed_s: float) -> None:
+        """Print the summary."""
+        counts = {status: self.count(status) for status in _STYLES}
+        if self._json_lines:
+            print_json(
+                {
+                    "type": "summary",
+                    "inputs": self._inputs,
+                    **counts,
+                    "interrupted": self.interrupted,
+                    "audio_s": round(self.audio_s, 6),
+                    "elapsed_s": round(elapsed_s, 6),
+                    "recipe": self._recipe_name,
+                    "words": NOT_MEASURED,
+                }
+            )
+            return
+        self._print_table()
+        listed = ", ".join(f"{number} {status}" for status, number in counts.items())
+        results().print(
+            f"{listed} · {self.audio_s / 3600:.2f} h of audio in {elapsed_s:.1f} s · "
+            f"recipe {self._recipe_name} · words: {NOT_MEASURED}"
+        )
+
+    def _add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if self._json_lines:
+            print_json(row)
+
+    def _print_table(self) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        brief = len(self._rows) > _MAX_ROWS
+        rows = [row for row in self._rows if not brief or row["status"] != "done"]
+        if not rows:
+            return
+        table = Table("recording", "result", "length", "× real time", "reason")
+        above = os.path.commonpath([Path(row["source"]).parent.absolute() for row in self._rows])
+        for row in rows[:_MAX_ROWS]:
+            is_done = row["status"] == "done"
+            table.add_row(
+                Text(printable(os.path.relpath(row["source"], above)), overflow="fold"),
+                Text(row["status"], style=_STYLES[row["status"]]),
+                f"{row['duration_s']:.1f} s" if is_done else "",
+                f"{row['duration_s'] / max(row['elapsed_s'], 1e-9):.0f}" if is_done else "",
+                Text(row["reason"] or "", overflow="fold"),
+            )
+        results().print(Text(f"in {printable(above)}:"))
+        results().print(table)
+        if len(rows) > _MAX_ROWS:
+            results().print(f"… and {len(rows) - _MAX_ROWS} more; --json lists all")
+
+
+def _row(source: Path, status: str, reason: object) -> dict[str, Any]:
+    """A result with all its keys; what does not apply is null."""
+    return {
+        "type": "recording",
+        "source": str(source),
+        "destination": None,
+        "status": status,
+        "reason": None if reason is None else printable(reason),
+        "frames": None,
+        "rate_hz": None,
+        "channels": None,
+        "duration_s": None,
+        "elapsed_s": None,
+        "words": None,
+    }

@@ -1,0 +1,225 @@
+"""Which input recordings become which output files, decided before anything is written."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from voiceanon.errors import DestinationError, InputError
+from voiceanon.formats import AUDIO_SUFFIXES, OUTPUT_FORMATS, looks_like_audio
+
+__all__ = ["Job", "LeftOut", "Plan", "make_folder", "plan_files", "refuse_existing"]
+
+
+class Job(NamedTuple):
+    """One recording to do: where it is, where it goes, and the label its voice is drawn for."""
+
+    source: Path
+    destination: Path
+    recording: str
+
+
+class LeftOut(NamedTuple):
+    """One input that is no job: ``"skipped"`` on purpose, or ``"failed"`` to be looked at."""
+
+    source: Path
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every input, once: done as a job, or left out with a reason.
+
+    Attributes
+    ----------
+    jobs : tuple of Job
+        In the order of their names.
+    left_out : tuple of LeftOut
+        What is not worked on.
+    """
+
+    jobs: tuple[Job, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def plan_files(
+    inputs: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    suffix: str | None = None,
+) -> Plan:
+    """Say which input file becomes which output file; nothing is written.
+
+    A single folder is mirrored below `out`; of several inputs, each folder gets one of its own
+    name there. Folders are searched through, without following symbolic links. Hidden files and
+    files that neither are named like audio nor begin like it are left out and counted. Output
+    names are those of the input with unprintable characters replaced; where two would be equal,
+    upper and lower case aside, later ones are numbered.
+
+    Parameters
+    ----------
+    inputs : paths
+        Files and folders.
+    out : path
+        A folder, made later if need be; or, for a single input file, the output file.
+    suffix : str, optional
+        ``".flac"`` (the default, unless `out` is a file) or ``".wav"``.
+
+    Returns
+    -------
+    Plan
+        Jobs and left-out inputs.
+
+    Raises
+    ------
+    InputError
+        If an input does not exist or the suffix is neither of the two.
+    DestinationError
+        If `out` is an input or lies inside an input folder.
+
+    Examples
+    --------
+    >>> plan_files(["tests/data"], "out").jobs[0].destination.suffix  # doctest: +SKIP
+    '.flac'
+    """
+    roots = [Path(given) for given in inputs]
+    out = Path(out)
+    if suffix is not None and suffix not in OUTPUT_FORMATS:
+        raise InputError(f"format is {suffix!r}; it must be one of {', '.join(OUTPUT_FORMATS)}")
+    for root in roots:
+        if not os.path.lexists(root):
+            raise InputError(f"input {str(root)!r} does not exist")
+        _refuse_overlap(root, out)
+    to_file = len(roots) == 1 and not roots[0].is_dir() and _is_output_name(out)
+    if to_file and suffix is not None and out.suffix.lower() != suffix:
+        raise InputError(f"output {out.name!r} does not end in {suffix}, the format asked for")
+    jobs: list[Job] = []
+    left_out: list[LeftOut] = []
+    seen: set[Path] = set()
+    taken: set[str] = set()
+    for root in roots:
+        prefix = Path(root.resolve().name) if len(roots) > 1 and root.is_dir() else Path()
+        for source, below, problem in _find(root):
+            if problem is not None:
+                left_out.append(LeftOut(source, *problem))
+                continue
+            real = source.resolve()
+            if real in seen:
+                left_out.append(LeftOut(source, "skipped", "given twice"))
+                continue
+            seen.add(real)
+            relative = prefix / below
+            destination = out
+            if not to_file:
+                destination = out / _free_name(relative, suffix or ".flac", taken)
+            jobs.append(Job(source, destination, relative.as_posix()))
+    return Plan(tuple(jobs), tuple(left_out))
+
+
+def refuse_existing(plan: Plan) -> None:
+    """Raise a DestinationError if any output of the plan is already there."""
+    there = [job.destination for job in plan.jobs if os.path.lexists(job.destination)]
+    if there:
+        raise DestinationError(
+            f"{len(there)} of {len(plan.jobs)} outputs already exist, the first is "
+            f"{str(there[0])!r}; choose another folder or allow overwriting"
+        )
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and its missing parents, open to their owner only (0700).
+
+    Returns
+    -------
+    list of Path
+        What was made, the innermost folder first; empty if it was there.
+
+    Raises
+    ------
+    DestinationError
+        If it cannot be made or is something else than a folder.
+    """
+    missing = [parent for parent in (folder, *folder.parents) if not os.path.lexists(parent)]
+    try:
+        for parent in reversed(missing):
+            parent.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise DestinationError(f"folder cannot be made: {error.strerror}") from error
+    if not folder.is_dir():
+        raise DestinationError(f"output {str(folder)!r} is not a folder")
+    return missing
+
+
+def _find(root: Path) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
+    """Each file below `root` in order of name: path, path below the root, and why not, if not."""
+    if root.is_symlink():
+        yield root, Path(root.name), ("failed", "is a symbolic link; links are not followed")
+    elif root.is_dir():
+        yield from _search(root, Path())
+    else:
+        # Given by name: it is worked on whatever it is called, and fails with a reason.
+        yield root, Path(root.name), None
+
+
+def _search(folder: Path, below: Path) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield folder, below, ("failed", f"folder cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        path, relative = folder / entry.name, below / entry.name
+        if entry.name.startswith("."):
+            yield path, relative, ("skipped", "hidden")
+        elif entry.is_symlink():
+            yield path, relative, ("skipped", "symbolic link")
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _search(path, relative)
+        elif not entry.is_file(follow_symlinks=False):
+            yield path, relative, ("skipped", "not a regular file")
+        elif path.suffix.lower() in AUDIO_SUFFIXES or looks_like_audio(path):
+            yield path, relative, None
+        else:
+            yield path, relative, ("skipped", "not audio")
+
+
+def _free_name(relative: Path, suffix: str, taken: set[str]) -> Path:
+    """The output's path below the output folder, different from all before it."""
+    parts = [_plain(part) for part in relative.parts]
+    stem, own_suffix = os.path.splitext(parts[-1])  # noqa: PTH122 (a name, not a path)
+    if own_suffix.lower() not in AUDIO_SUFFIXES:
+        stem = parts[-1]
+    number = 1
+    while True:
+        name = f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}"
+        path = Path(*parts[:-1], name)
+        # Some file systems take upper and lower case, or composed and decomposed letters, as one.
+        key = unicodedata.normalize("NFC", str(path)).casefold()
+        if key not in taken:
+            taken.add(key)
+            return path
+        number += 1
+
+
+def _plain(name: str) -> str:
+    """A file name without control, formatting or undecodable characters."""
+    return "".join(letter if letter.isprintable() else "_" for letter in name)
+
+
+def _is_output_name(out: Path) -> bool:
+    return out.suffix.lower() in OUTPUT_FORMATS and not out.is_dir()
+
+
+def _refuse_overlap(root: Path, out: Path) -> None:
+    real_root, real_out = root.resolve(), out.resolve()
+    if real_out == real_root:
+        raise DestinationError(f"output {str(out)!r} is an input; choose another place")
+    if root.is_dir() and real_root in real_out.parents:
+        raise DestinationError(
+            f"output {str(out)!r} lies inside the input {str(root)!r}; choose a place outside"
+        )

@@ -1,0 +1,15 @@
+"""The border to files: hostile recordings are read here, and whole ones written."""
+
+from voiceanon.formats.reading import AudioReader, EmptyRecordingError
+from voiceanon.formats.sniff import AUDIO_SUFFIXES, identify, looks_like_audio
+from voiceanon.formats.writing import OUTPUT_FORMATS, AudioWriter
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "OUTPUT_FORMATS",
+    "AudioReader",
+    "AudioWriter",
+    "EmptyRecordingError",
+    "identify",
+    "looks_like_audio",
+]

@@ -1,0 +1,115 @@
+"""Ogg: every page's checksum, order and end, since decoders pass over lost pages silently."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from voiceanon.errors import RecordingError
+from voiceanon.formats.facts import Facts, check_channels, check_rate
+from voiceanon.formats.source import Source
+
+__all__ = ["inspect_ogg", "page_checksum"]
+
+_CONTINUED, _FIRST, _LAST = 1, 2, 4
+_HEADER_BYTES = 27
+_MAX_PAGE_BYTES = _HEADER_BYTES + 255 + 255 * 255
+_READ_BYTES = 1 << 20
+_OPUS_RATE_HZ = 48_000
+_NO_PACKET_ENDS = 0xFFFFFFFFFFFFFFFF
+
+_BIT_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True)
+class _Page:
+    flags: int
+    granule: int
+    serial: int
+    sequence: int
+    body: bytes
+    end: int
+
+
+def page_checksum(page: bytes) -> int:
+    """The checksum of an Ogg page whose own checksum field is zero (RFC 3533, section 6).
+
+    Ogg shifts its CRC-32 (polynomial 0x04C11DB7, start 0) the other way round than zlib; with the
+    bits of every byte reversed, zlib computes the same sum with its bits reversed.
+    """
+    reflected = zlib.crc32(page.translate(_BIT_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(reflected.to_bytes(4, "little").translate(_BIT_REVERSED), "big")
+
+
+def inspect_ogg(source: Source) -> Facts:
+    """Facts of an Ogg Vorbis or Ogg Opus file with exactly one stream.
+
+    Raises
+    ------
+    RecordingError
+        If a page is damaged, lost or out of order, the stream does not end, there is more than
+        one stream, or the codec is another.
+    """
+    first = _page_at(source, b"", 0, 0)
+    if not first.flags & _FIRST:
+        raise RecordingError("damaged: its first page does not begin a stream")
+    head = first.body
+    if head.startswith(b"\x01vorbis") and len(head) >= 30:
+        channels, rate_hz = struct.unpack("<BI", head[11:16])
+        check_rate(rate_hz)
+        skipped = 0
+    elif head.startswith(b"OpusHead") and len(head) >= 19:
+        channels, skipped = struct.unpack("<BH", head[9:12])
+        rate_hz = None
+    else:
+        raise RecordingError("has a coding that is not supported (Ogg with Vorbis or Opus only)")
+    check_channels(channels)
+    granule = max(_walk(source, first) - skipped, 0)
+    # Opus counts at 48 kHz whatever the rate it is decoded to, which is never higher.
+    return Facts("OGG", channels, rate_hz, frames=None, frames_at_most=granule)
+
+
+def _walk(source: Source, first: _Page) -> int:
+    """The last granule position, after the whole stream has been checked."""
+    offset, sequence, granule, last = first.end, first.sequence, 0, first
+    window, window_start = b"", 0
+    while not last.flags & _LAST:
+        if offset - window_start + _MAX_PAGE_BYTES > len(window):
+            window, window_start = source.read(offset, _READ_BYTES), offset
+        page = _page_at(source, window, window_start, offset)
+        if page.serial != first.serial or page.flags & _FIRST:
+            raise RecordingError("holds several streams; only one recording a file is read")
+        if page.sequence != (sequence + 1) & 0xFFFFFFFF:
+            raise RecordingError(f"damaged: pages are missing before byte {offset}")
+        if page.granule != _NO_PACKET_ENDS:
+            if page.granule >> 63 or page.granule < granule:
+                raise RecordingError(f"damaged: time runs backwards at byte {offset}")
+            granule = page.granule
+        sequence, offset, last = page.sequence, page.end, page
+    if source.read(offset, 4) == b"OggS":
+        raise RecordingError("holds several streams; only one recording a file is read")
+    return granule
+
+
+def _page_at(source: Source, window: bytes, window_start: int, offset: int) -> _Page:
+    """The page at `offset`, its checksum verified."""
+    start = offset - window_start
+    data = window[start : start + _MAX_PAGE_BYTES] or source.read(offset, _MAX_PAGE_BYTES)
+    if not data:
+        raise RecordingError("truncated: its stream has no end")
+    if len(data) < _HEADER_BYTES:
+        raise RecordingError("truncated: the file ends inside a page")
+    magic, version, flags, granule, serial, sequence, checksum, segments = struct.unpack(
+        "<4sBBQIIIB", data[:_HEADER_BYTES]
+    )
+    if magic != b"OggS" or version != 0:
+        raise RecordingError(f"damaged: no page where one must begin, at byte {offset}")
+    body_start = _HEADER_BYTES + segments
+    page_bytes = body_start + sum(data[_HEADER_BYTES:body_start])
+    if len(data) < page_bytes:
+        raise RecordingError("truncated: the file ends inside a page")
+    if page_checksum(data[:22] + b"\0\0\0\0" + data[26:page_bytes]) != checksum:
+        raise RecordingError(f"damaged: wrong checksum of the page at byte {offset}")
+    body = data[body_start:page_bytes]
+    return _Page(flags, granule, serial, sequence, body, offset + page_bytes)

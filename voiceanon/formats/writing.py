@@ -1,0 +1,301 @@
+"""Writing a recording whole: to a temporary file, verified, then renamed; or leaving nothing.
+
+Only plain 16-bit WAV and FLAC are written: neither carries a time, a serial number or a tag, so
+the same samples make the same bytes, and no metadata can get through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon.errors import DestinationError, RecordingError
+from voiceanon.formats.facts import check_channels, check_rate
+
+if TYPE_CHECKING:
+    import soundfile
+
+__all__ = ["OUTPUT_FORMATS", "TEMPORARY_PREFIX", "AudioWriter"]
+
+OUTPUT_FORMATS = {".flac": "FLAC", ".wav": "WAV"}
+TEMPORARY_PREFIX = ".voiceanon-"
+
+_MAX_FLAC_CHANNELS = 8
+# A WAV file states its size in 32 bits; libsndfile damages larger ones without a word.
+_MAX_WAV_DATA_BYTES = 0xFFFFFFFF - 4096
+_SAMPLE_BYTES = 2
+_FULL_SCALE = 32768
+# Not a secret: dither must be the same in every run, so that outputs can be compared by hash.
+_DITHER_SEED = 0x766F696365
+_VERIFY_FRAMES = 65536
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class AudioWriter:
+    """One output recording; it appears under its name only when it is whole and verified.
+
+    Samples are rounded to 16 bits with triangular dither from a fixed stream; samples that are
+    exactly 0 stay 0, so that digital silence stays silence.
+
+    Parameters
+    ----------
+    path : path
+        Where it goes: ``.flac`` or ``.wav``. The folder must exist.
+    rate : int
+        Samples a second, 8000 to 192000.
+    channels : int
+        1 to 64 (FLAC: 1 to 8).
+    frames : int
+        Samples per channel that will be written; exactly as many must come.
+    overwrite : bool
+        Whether a file that is already there may be replaced.
+
+    Raises
+    ------
+    DestinationError
+        If the place is refused: unknown suffix, already there, not writable, or too large for
+        the format.
+
+    Examples
+    --------
+    >>> with AudioWriter("out.flac", 16000, 1, 32000) as writer:  # doctest: +SKIP
+    ...     writer.write(samples)
+    ...     writer.commit()
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        rate: int,
+        channels: int,
+        frames: int,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.rate = check_rate(rate)
+        self.channels = check_channels(channels)
+        self.frames = int(frames)
+        self._overwrite = overwrite
+        self._format = _check_format(self.path, self.channels, self.frames)
+        if not overwrite and os.path.lexists(self.path):
+            raise DestinationError("already exists; allow overwriting to replace it")
+        self._written = 0
+        self._dither = np.random.SFC64(_DITHER_SEED)
+        self._spare = np.empty(0, np.float32)
+        self._sum = hashlib.sha256()
+        self._encoder: soundfile.SoundFile | None = None
+        self._descriptor = -1
+        self._is_pending = False
+        self._temporary = self.path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.part"
+        try:
+            self._open()
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, samples: npt.NDArray[np.float32]) -> None:
+        """Append samples.
+
+        Parameters
+        ----------
+        samples : ndarray
+            Floating point, shape (channels, n), full scale 1; beyond it they are clipped.
+
+        Raises
+        ------
+        RecordingError
+            If a sample is NaN or infinite, the shape is wrong, or more samples come than were
+            announced.
+        DestinationError
+            If they cannot be written, for example because the disk is full.
+        """
+        if self._encoder is None:
+            raise DestinationError("was written to after it was closed")
+        if samples.ndim != 2 or samples.shape[0] != self.channels:
+            raise RecordingError(f"result has the shape {samples.shape}, not (channels, n)")
+        if self._written + samples.shape[1] > self.frames:
+            raise RecordingError(f"result is longer than the {self.frames} samples of the input")
+        # Before rounding: NaN would become full scale.
+        if not np.isfinite(samples).all():
+            raise RecordingError("result holds samples that are not numbers (NaN or infinite)")
+        rounded = self._round(samples)
+        self._sum.update(rounded.data)
+        try:
+            self._encoder.write(rounded)
+        except (OSError, RuntimeError, AssertionError) as error:  # soundfile asserts a full write
+            raise DestinationError(f"cannot be written: {_cause(error)}") from error
+        self._written += samples.shape[1]
+
+    def commit(self) -> None:
+        """Finish, verify and give the file its name; nothing appears under the name before.
+
+        Raises
+        ------
+        RecordingError
+            If fewer samples came than were announced.
+        DestinationError
+            If the file cannot be finished, does not read back as written, or its name has been
+            taken meanwhile.
+        """
+        if self._written != self.frames:
+            raise RecordingError(
+                f"result has {self._written} samples where the input has {self.frames}"
+            )
+        if self._encoder is None:
+            raise DestinationError("was committed twice or after it was closed")
+        try:
+            self._encoder.close()
+            os.fsync(self._descriptor)
+            self._verify()
+            self._give_name()
+        except (OSError, RuntimeError) as error:
+            raise DestinationError(f"cannot be written: {_cause(error)}") from error
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Remove the temporary file, even on a full disk; harmless after `commit`."""
+        if self._encoder is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                self._encoder.close()
+            self._encoder = None
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if self._is_pending:
+            self._temporary.unlink(missing_ok=True)
+            self._is_pending = False
+
+    def __enter__(self) -> AudioWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+    def __del__(self) -> None:
+        if getattr(self, "_is_pending", False):
+            self.abort()
+
+    def _open(self) -> None:
+        import soundfile
+
+        try:
+            # Noted first: Ctrl-C may come between any two steps.
+            self._is_pending = True
+            self._descriptor = os.open(self._temporary, _NEW_FILE, 0o600)
+            self._encoder = soundfile.SoundFile(
+                self._descriptor,
+                "w",
+                samplerate=self.rate,
+                channels=self.channels,
+                format=self._format,
+                subtype="PCM_16",
+                closefd=False,
+            )
+        except (OSError, RuntimeError) as error:
+            raise DestinationError(f"cannot be written: {_cause(error)}") from error
+
+    def _round(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+        """Interleaved 16-bit samples, shape (n, channels)."""
+        values = np.ascontiguousarray(samples.T, dtype=np.float32) * np.float32(_FULL_SCALE)
+        silent = values == 0.0
+        values += self._triangular(values.size).reshape(values.shape)
+        values[silent] = 0.0
+        np.rint(values, out=values)
+        np.clip(values, -_FULL_SCALE, _FULL_SCALE - 1, out=values)
+        rounded: npt.NDArray[np.int16] = values.astype("<i2")
+        return rounded
+
+    def _triangular(self, count: int) -> npt.NDArray[np.float32]:
+        """The next `count` values of the dither: the difference of two uniform steps of 1 LSB.
+
+        Taken from one sequence whatever the block sizes, so blocks cannot change the output.
+        """
+        missing = count - self._spare.size
+        if missing > 0:
+            # `random_raw` is a fixed stream in every NumPy; each 64-bit word makes two values.
+            words = self._dither.random_raw((missing + 1) // 2).astype("<u8", copy=False)
+            halves = words.view("<u2").astype(np.float32)
+            fresh = (halves[0::2] - halves[1::2]) * np.float32(2.0**-16)
+            self._spare = np.concatenate([self._spare, fresh])
+        taken, self._spare = self._spare[:count], self._spare[count:]
+        return taken
+
+    def _verify(self) -> None:
+        """Read the temporary file back from the disk and compare every sample."""
+        import soundfile
+
+        found = hashlib.sha256()
+        frames = 0
+        descriptor = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with soundfile.SoundFile(descriptor, closefd=False) as again:
+                same = (again.samplerate, again.channels) == (self.rate, self.channels)
+                while frames < self.frames:
+                    block = again.read(_VERIFY_FRAMES, dtype="int16", always_2d=True)
+                    if not len(block):
+                        break
+                    found.update(np.ascontiguousarray(block, "<i2").data)
+                    frames += len(block)
+        finally:
+            os.close(descriptor)
+        if not same or frames != self.frames or found.digest() != self._sum.digest():
+            raise DestinationError("cannot be verified: it does not read back as it was written")
+
+    def _give_name(self) -> None:
+        """Rename atomically; without leave to overwrite, never onto an existing file."""
+        if self._overwrite:
+            self._temporary.replace(self.path)
+        else:
+            try:
+                # A hard link fails if the name is taken, where a rename would replace the file.
+                os.link(self._temporary, self.path, follow_symlinks=False)
+            except FileExistsError as error:
+                raise DestinationError("already exists; it appeared during the work") from error
+            except OSError:
+                # A file system without hard links: the gap between look and rename is accepted.
+                if os.path.lexists(self.path):
+                    raise DestinationError("already exists") from None
+                self._temporary.replace(self.path)
+            self._temporary.unlink(missing_ok=True)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _check_format(path: Path, channels: int, frames: int) -> str:
+    """The container that the suffix asks for, if it can hold the recording."""
+    format_ = OUTPUT_FORMATS.get(path.suffix.lower())
+    if format_ is None:
+        allowed = " or ".join(sorted(OUTPUT_FORMATS))
+        raise DestinationError(f"has the suffix {path.suffix!r}; write {allowed}")
+    if format_ == "FLAC" and channels > _MAX_FLAC_CHANNELS:
+        raise DestinationError(
+            f"FLAC holds at most {_MAX_FLAC_CHANNELS} channels, not {channels}; write WAV"
+        )
+    if format_ == "WAV" and frames * channels * _SAMPLE_BYTES > _MAX_WAV_DATA_BYTES:
+        raise DestinationError("WAV holds at most 4 GiB; write FLAC")
+    return format_
+
+
+def _cause(error: Exception) -> str:
+    """One line that names no path: the system's words, or the encoder's."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(getattr(error, "error_string", None) or type(error).__name__)

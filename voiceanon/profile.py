@@ -1,0 +1,149 @@
+"""What is typical of a speaker: the statistics that the removal takes out of every frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon import _engine
+from voiceanon.audio import check_audio, check_channels, check_chunk, check_rate
+from voiceanon.errors import InputError, StreamStateError
+from voiceanon.resampling import Resampler
+from voiceanon.template import ANALYSIS_ORDER, TEMPLATE_RATE_HZ, basis, engine_model
+
+__all__ = ["Profile", "Profiler", "profile"]
+
+_HOP_S = 0.005
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The profile of one speaker.
+
+    It describes a voice: treat it like a recording, and do not keep it longer than needed.
+
+    Attributes
+    ----------
+    f0_hz : float
+        Geometric mean of f0, in Hz; where there is little speech, drawn towards the template.
+    f0_deviation : float
+        Standard deviation of log f0.
+    level_db : float
+        Mean level of voiced speech, in dB re full scale; -200 if nothing was heard.
+    tract : int
+        Which of the template's vocal-tract warps fits best.
+    voiced_s : float
+        Voiced speech that the profile rests on, in seconds.
+    state : tuple of float
+        The sums behind it, as the core keeps them.
+    """
+
+    f0_hz: float
+    f0_deviation: float
+    level_db: float
+    tract: int
+    voiced_s: float
+    state: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"Profile({self.voiced_s:.1f} s voiced)"  # a voice's numbers do not belong in logs
+
+
+class Profiler:
+    """Gathers the profiles of a recording's channels, chunk by chunk.
+
+    Parameters
+    ----------
+    rate : int
+        Samples a second, 8000 to 192000.
+    channels : int
+        1 to 64; every channel is another person.
+
+    Raises
+    ------
+    InputError
+        If rate or channels are out of range.
+    """
+
+    def __init__(self, rate: object, channels: object = 1) -> None:
+        self._rate = check_rate(rate)
+        self._channels = check_channels(channels)
+        self._resamplers = [Resampler(self._rate, TEMPLATE_RATE_HZ) for _ in range(self._channels)]
+        self._analyzers = [
+            _engine.Analyzer(TEMPLATE_RATE_HZ, order=ANALYSIS_ORDER, basis=basis())
+            for _ in range(self._channels)
+        ]
+        self._gathered = [_engine.SpeakerProfile(engine_model()) for _ in range(self._channels)]
+        self._is_over = False
+
+    def process(self, chunk: object) -> None:
+        """Take the next samples, shape (n,) or (channels, n)."""
+        if self._is_over:
+            raise StreamStateError("this profiler is finished: make another")
+        for channel, samples in enumerate(check_chunk(chunk, self._rate, self._channels).data):
+            self._gather(
+                channel,
+                self._analyzers[channel].process(self._resamplers[channel].process(samples)),
+            )
+
+    def finish(self) -> tuple[Profile, ...]:
+        """Return one profile a channel."""
+        if self._is_over:
+            raise StreamStateError("this profiler is finished: make another")
+        self._is_over = True
+        for channel, analyzer in enumerate(self._analyzers):
+            self._gather(channel, analyzer.process(self._resamplers[channel].finish()))
+            self._gather(channel, analyzer.finish())
+        return tuple(profile_of(gathered) for gathered in self._gathered)
+
+    def _gather(self, channel: int, rows: Float32) -> None:
+        self._gathered[channel].update(rows)
+
+
+def profile_of(gathered: _engine.SpeakerProfile) -> Profile:
+    """Return the frozen form of what the core gathered."""
+    gathered.refresh()
+    return Profile(
+        f0_hz=math.exp(gathered.log_f0_mean),
+        f0_deviation=gathered.log_f0_deviation,
+        level_db=gathered.active_level_db,
+        tract=gathered.warp_index,
+        voiced_s=gathered.voiced_frames * _HOP_S,
+        state=tuple(gathered.state()),
+    )
+
+
+def profile(samples: object, rate: object) -> Profile:
+    """Return the profile of the speaker of a mono recording.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, float64 or int16, shape (n,) or (1, n)
+        The recording.
+    rate : int
+        Samples a second, 8000 to 192000.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    InputError
+        If the samples or the rate are not as described.
+    """
+    checked = check_audio(samples, rate)
+    if checked.data.shape[0] != 1:
+        raise InputError(
+            f"samples has {checked.data.shape[0]} channels: a profile is of one speaker"
+        )
+    profiler = Profiler(checked.rate)
+    step = checked.rate
+    for start in range(0, checked.data.shape[1], step):
+        profiler.process(checked.data[:, start : start + step])
+    return profiler.finish()[0]
