@@ -12,12 +12,18 @@ from voiceanon.recipe import Recipe, recipe_names
 SECRET = bytes(range(32))
 RATES = (8_000, 16_000, 22_050, 44_100, 48_000, 96_000)
 
-# Two names may stand for one recipe; each recipe is swept once, under the last of its names.
-_BY_HASH = {
+# Two names may stand for one recipe; each recipe is swept once, under the last of its names. The
+# settings that change the road through the core are swept as recipes of their own.
+_NAMED = {
     recipe.hash: recipe
     for recipe in (Recipe.named(name, allow_unprotected=True) for name in recipe_names())
 }
-RECIPES = tuple(_BY_HASH.values())
+_VARIED = (
+    Recipe(name="wide-and-warped", band_hz=48_000, time_warp=0.1, pitch_range="recording"),
+    Recipe(name="adapting-and-warped", band_hz=24_000, time_warp=0.2, profile_source="adapting"),
+    Recipe(name="wide-resynthesis", band_hz=48_000, removal="none", allow_unprotected=True),
+)
+RECIPES = (*_NAMED.values(), *_VARIED)
 PROTECTING = tuple(recipe for recipe in RECIPES if recipe.protects)
 
 EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES, ids=[r.name for r in RECIPES])

@@ -1,4 +1,4 @@
-"""Sounds whose truth is known, made here, and the project's real speech: what the engine's tests hear."""
+"""Sounds whose truth is known, and the project's real speech: what the engine's tests hear."""
 
 import csv
 from functools import cache
@@ -32,7 +32,8 @@ def clip(name: str) -> tuple[np.ndarray, int]:
 def speech(seconds: float, start_s: float = 0.6, name: str = "2300-131720-0038.flac") -> np.ndarray:
     """Return a stretch of real speech at 16 kHz."""
     samples, rate = clip(name)
-    return samples[int(start_s * rate) : int((start_s + seconds) * rate)].copy()
+    start = round(start_s * rate)
+    return samples[start : start + round(seconds * rate)].copy()
 
 
 def vowel(
@@ -44,8 +45,9 @@ def vowel(
 ) -> np.ndarray:
     """Return a vowel of exactly known f0 (a constant, or one value a sample) and formants.
 
-    A train of band-limited pulses (the sum of all harmonics below 0.45 of the rate, so that a period
-    need not be a whole number of samples), tilted by 6 dB an octave, through one resonator a formant.
+    A train of band-limited pulses (the sum of all harmonics below 0.45 of the rate, so that a
+    period need not be a whole number of samples), tilted by 6 dB an octave, through one resonator a
+    formant.
     """
     n = round(seconds * rate)
     f0 = np.broadcast_to(np.asarray(f0_hz, float), (n,))
@@ -61,7 +63,7 @@ def vowel(
 
 
 def vowel_power(hz: np.ndarray, rate: int = 16_000, formants: Formants = VOWEL_A) -> np.ndarray:
-    """Return the power response of the vowel's filter: what an envelope should show, but for its level."""
+    """Return the power response of the vowel's filter: what an envelope should show, but level."""
     return np.abs(_response(2 * np.pi * np.asarray(hz) / rate, rate, formants)) ** 2
 
 

@@ -19,6 +19,7 @@ FLOORS = [
     {"_engine_baseline", "_engine_v3", "_engine_v4", "_kernels", "formats"},
     {"_engine"},
     {"keys", "recipe", "resampling", "warping"},
+    {"pace"},
     {"template", "models"},
     {"profile", "voice"},
     {"frames", "transform"},
@@ -199,7 +200,10 @@ def test_randomness_comes_from_keys_alone(name: str) -> None:
     # Dither is the same public noise in every file, so that outputs can be made again bit for bit.
     # A fit of the shipped tables repeats itself from a fixed seed and runs on no user's recording.
     if name != "voiceanon/formats/writing.py" and not name.startswith("voiceanon/models/"):
-        assert "np.random" not in MODULES[name].read_text(encoding="utf-8")
+        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))  # examples in text may draw
+        assert not [
+            n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "random"
+        ]
 
 
 def test_importing_the_package_leaves_heavy_dependencies_alone() -> None:

@@ -117,7 +117,7 @@ def test_a_setting_changes_the_result_unless_the_table_says_not_yet(name, value)
 def test_the_recipes_are_those_that_exist():
     from voiceanon.recipe import DEFAULT_RECIPE, recipe_names
 
-    names = {name: what for name, what in rows_of("recipe")}
+    names = dict(rows_of("recipe"))
     assert {"default", *names} == set(recipe_names())
     assert [name for name, what in names.items() if "`default`" in what] == [DEFAULT_RECIPE]
 

@@ -1,4 +1,4 @@
-"""The pictures: whole PNG files that show what was given, for their owner only, or one clear error."""
+"""The pictures: PNG files that show what was given, for their owner only, or one clear error."""
 
 import stat
 import sys

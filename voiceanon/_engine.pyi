@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _Float32: TypeAlias = npt.NDArray[np.float32]
+_Float64: TypeAlias = npt.NDArray[np.float64]
 
 LEVELS: tuple[str, ...]
 LEVEL: str
@@ -65,7 +66,13 @@ class Analyzer(metaclass=_Pybind11Type):
 @final
 class Synthesizer(metaclass=_Pybind11Type):
     def __init__(
-        self, rate: int, *, values: int, noise_key: int, basis: _Float32 | None = ...
+        self,
+        rate: int,
+        *,
+        values: int,
+        noise_key: int,
+        basis: _Float32 | None = ...,
+        bias: _Float32 | None = ...,
     ) -> None: ...
     @property
     def row_size(self) -> int: ...
@@ -112,18 +119,19 @@ class SpeakerProfile(metaclass=_Pybind11Type):
     def reset(self) -> None: ...
     def update(self, rows: _Float32) -> None: ...
     def refresh(self) -> None: ...
-    def state(self) -> list[float]: ...
-    def set_state(self, state: Sequence[float]) -> None: ...
+    def state(self) -> _Float64: ...
+    def set_state(self, state: _Float64) -> None: ...
 
 @final
 class SpeakerRemoval(metaclass=_Pybind11Type):
     def __init__(
         self,
         model: TemplateModel,
-        profile_state: Sequence[float] | None,
+        profile_state: _Float64 | None,
         *,
         residual: float,
         pitch_levels: int,
+        detail_order: int,
         value_step: float,
     ) -> None: ...
     @property
@@ -143,5 +151,6 @@ class PseudoVoice(metaclass=_Pybind11Type):
         breathiness: float,
         gain_db: float,
         gate_db: float,
+        bands: int = ...,
     ) -> None: ...
     def process(self, description: _Float32) -> _Float32: ...

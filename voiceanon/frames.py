@@ -154,6 +154,8 @@ def synthesize(frames: Frames, *, noise_key: int = 0) -> Float32:
     Pulses and noise through minimum-phase filters; nothing of a recording's phase is used.
     """
     band = _check_frames(frames)
+    if not (type(noise_key) is int and 0 <= noise_key < 2**64):
+        raise InputError(f"noise_key is {noise_key!r}: it must be a whole number below 2**64")
     order = _order(band)
     bins = frames.envelope.shape[1]
     bands = len(_engine.aperiodicity_edges_hz(band))
@@ -175,15 +177,20 @@ def synthesize(frames: Frames, *, noise_key: int = 0) -> Float32:
     for start in range(0, len(rows), 200):
         parts.append(resampler.process(synthesizer.process(rows[start : start + 200])))
     parts += [resampler.process(synthesizer.finish(total)), resampler.finish()]
-    return fit_length(np.concatenate(parts), frames.n_samples)
-
-
-def fit_length(samples: Float32, n: int) -> Float32:
-    """Return exactly `n` samples within ±1: resampling rounds lengths and can overshoot."""
-    whole = np.zeros(n, np.float32)
-    count = min(n, len(samples))
-    np.clip(samples[:count], -1.0, 1.0, out=whole[:count])
+    whole = np.empty(frames.n_samples, np.float32)
+    fill(whole, parts)
     return whole
+
+
+def fill(whole: Float32, parts: list[Float32]) -> None:
+    """Fill `whole` with the parts in turn, within ±1: resampling rounds lengths and overshoots."""
+    at = 0
+    for part in parts:
+        count = min(len(part), len(whole) - at)
+        whole[at : at + count] = part[:count]
+        at += count
+    whole[at:] = 0.0
+    np.clip(whole, -1.0, 1.0, out=whole)
 
 
 def _check_band(band_hz: object) -> int:

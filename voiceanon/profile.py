@@ -17,11 +17,13 @@ from voiceanon.template import ANALYSIS_ORDER, TEMPLATE_RATE_HZ, basis, engine_m
 __all__ = ["Profile", "Profiler", "profile"]
 
 _HOP_S = 0.005
+# Two minutes of one voice, 3 MB: beyond that a second analysis is cheaper than the memory.
+_MOST_ROWS_KEPT = 24_000
 
 Float32 = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """The profile of one speaker.
 
@@ -39,8 +41,8 @@ class Profile:
         Which of the template's vocal-tract warps fits best.
     voiced_s : float
         Voiced speech that the profile rests on, in seconds.
-    state : tuple of float
-        The sums behind it, as the core keeps them.
+    state : ndarray of float64, shape (k,)
+        The sums behind it, as the core keeps them; read-only.
     """
 
     f0_hz: float
@@ -48,7 +50,7 @@ class Profile:
     level_db: float
     tract: int
     voiced_s: float
-    state: tuple[float, ...]
+    state: npt.NDArray[np.float64]
 
     def __repr__(self) -> str:
         return f"Profile({self.voiced_s:.1f} s voiced)"  # a voice's numbers do not belong in logs
@@ -79,6 +81,8 @@ class Profiler:
             for _ in range(self._channels)
         ]
         self._gathered = [_engine.SpeakerProfile(engine_model()) for _ in range(self._channels)]
+        self._kept: list[list[Float32]] | None = [[] for _ in range(self._channels)]
+        self._rows_kept = 0
         self._is_over = False
 
     def process(self, chunk: object) -> None:
@@ -101,20 +105,37 @@ class Profiler:
             self._gather(channel, analyzer.finish())
         return tuple(profile_of(gathered) for gathered in self._gathered)
 
+    @property
+    def remembered(self) -> list[Float32] | None:
+        """Analysis rows of each channel, or None if the recording was too long to remember.
+
+        A short recording need not be analysed twice; the bound keeps memory constant.
+        """
+        if self._kept is None:
+            return None
+        return [np.concatenate(rows) for rows in self._kept]
+
     def _gather(self, channel: int, rows: Float32) -> None:
         self._gathered[channel].update(rows)
+        if self._kept is not None:
+            self._kept[channel].append(rows)
+            self._rows_kept += len(rows)
+            if self._rows_kept > _MOST_ROWS_KEPT:
+                self._kept = None
 
 
 def profile_of(gathered: _engine.SpeakerProfile) -> Profile:
     """Return the frozen form of what the core gathered."""
     gathered.refresh()
+    state = gathered.state()
+    state.flags.writeable = False
     return Profile(
         f0_hz=math.exp(gathered.log_f0_mean),
         f0_deviation=gathered.log_f0_deviation,
         level_db=gathered.active_level_db,
         tract=gathered.warp_index,
         voiced_s=gathered.voiced_frames * _HOP_S,
-        state=tuple(gathered.state()),
+        state=state,
     )
 
 

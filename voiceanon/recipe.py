@@ -81,7 +81,7 @@ class Recipe:
     band_hz: int = _one_of(16_000, 16_000, 24_000, 48_000)
     pitch_levels: int = _between(16, 0, 256)
     pitch_range: str = _one_of("voice", "voice", "constant", "recording")
-    residual: float = _between(0.5, 0.0, 1.0)
+    residual: float = _between(0.3, 0.0, 1.0)
     detail_order: int = _between(24, 1, 128)
     voice_draw: str = _one_of("recording", "recording", "speaker", "constant")
     profile_source: str = _one_of("recording", "recording", "adapting")

@@ -18,7 +18,7 @@ class Resampler:
     Parameters
     ----------
     from_hz, to_hz : int
-        Rates, in Hz; equal rates pass samples through as a copy.
+        Rates, in Hz; equal rates pass samples through.
     """
 
     def __init__(self, from_hz: int, to_hz: int) -> None:

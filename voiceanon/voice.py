@@ -14,7 +14,10 @@ from voiceanon.template import tables
 __all__ = ["Voice", "draw_voice", "neutral_voice"]
 
 # Draws stop here, in standard deviations of each direction: no voice is odd enough to stand out.
-_WIDEST_DRAW = 1.5
+_WIDEST_DRAW = 2.0
+# Voices are drawn wider than people differ: one person's recordings then lie as far apart as two
+# people's do, which costs a listener nothing and an attacker without many recordings much.
+_SPREAD = 1.4
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,8 @@ def draw_voice(draws: Draws) -> Voice:
     (see ``models/template.md``); no real person's values are kept in it.
     """
     directions = tables()["voice_loadings"].shape[1]
-    return _voice_at(
-        np.array([min(max(draws.normal(), -_WIDEST_DRAW), _WIDEST_DRAW) for _ in range(directions)])
-    )
+    drawn = [min(max(draws.normal(), -_WIDEST_DRAW), _WIDEST_DRAW) for _ in range(directions)]
+    return _voice_at(_SPREAD * np.array(drawn))
 
 
 def _voice_at(place: np.ndarray) -> Voice:

@@ -7,17 +7,30 @@ All are bilinear (all-pass) warps, linear in the cepstrum, so each is a matrix (
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MEL_ALPHA", "analysis_basis", "synthesis_basis", "tract_warp", "warp_of_scale"]
+__all__ = [
+    "MEL_ALPHA",
+    "analysis_basis",
+    "synthesis_basis",
+    "tract_warp",
+    "warp_of_scale",
+    "wide_synthesis",
+]
 
 # Of all bilinear warps, the one nearest to the mel scale at 16 kHz (Tokuda et al. 1994).
 MEL_ALPHA = 0.42
 _POINTS = 512
 
+_NARROW_HZ = 16_000
+_EDGE_HZ = 7_600.0  # just under the narrow band's anti-aliasing
+_SLOPE_DB_PER_OCTAVE = -12.0
+
 Matrix = npt.NDArray[np.float32]
+Vector = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 
@@ -59,7 +72,7 @@ def synthesis_basis(order: int, values: int, scale: float = 1.0) -> Matrix:
     -------
     ndarray of float32, shape (order + 1, values)
     """
-    spoken = _plain_synthesis(order, values) @ tract_warp(values, scale)
+    spoken = _product(_plain_synthesis(order, values), tract_warp(values, scale))
     return np.ascontiguousarray(spoken, np.float32)
 
 
@@ -68,12 +81,65 @@ def _plain_synthesis(order: int, values: int) -> npt.NDArray[np.float64]:
     return _between(_warped(_axis(), MEL_ALPHA), values, order + 1)
 
 
+def wide_synthesis(
+    order: int, values: int, band_hz: int, scale: float = 1.0
+) -> tuple[Matrix, Vector]:
+    """Return matrix and bias from mel-warped values of a 16 kHz band to a cepstrum at `band_hz`.
+
+    Above the narrow band nothing is known: its edge goes on with a fixed slope, so that a full-band
+    voice needs no more of the recording than a narrow one.
+
+    Parameters
+    ----------
+    order : int
+        Highest quefrency of the result.
+    values : int
+        Number of mel-warped values.
+    band_hz : int
+        Rate of the synthesis, in Hz, above 16000.
+    scale : float
+        Factor on all formant frequencies, 0.7 to 1.4.
+
+    Returns
+    -------
+    matrix : ndarray of float32, shape (order + 1, values)
+    bias : ndarray of float32, shape (order + 1,)
+        Slope and change of density, to be added after the product.
+    """
+    plain, bias = _plain_wide(order, values, band_hz)
+    spoken = _product(plain, tract_warp(values, scale))
+    return np.ascontiguousarray(spoken, np.float32), bias
+
+
+@cache
+def _plain_wide(order: int, values: int, band_hz: int) -> tuple[npt.NDArray[np.float64], Vector]:
+    points = 2 * (order + 1)
+    w = (np.arange(points) + 0.5) * np.pi / points
+    hz = w / np.pi * 0.5 * band_hz
+    inside = np.minimum(hz, _EDGE_HZ) * 2 * np.pi / _NARROW_HZ
+    q = np.arange(values)
+    log_power = np.cos(np.outer(_warped(inside, MEL_ALPHA), q)) * np.where(q > 0, 2.0, 1.0)
+    slope = np.log2(np.maximum(hz, _EDGE_HZ) / _EDGE_HZ) * _SLOPE_DB_PER_OCTAVE * np.log(10) / 10
+    # The same power spread over a wider band: density per sample rises by the ratio of rates.
+    shift = np.log(band_hz / _NARROW_HZ) + slope
+    cosine = np.cos(np.outer(np.arange(order + 1), w)) / points
+    matrix = _product(cosine, log_power)
+    bias = _product(cosine, shift[:, None])[:, 0]
+    return matrix, bias.astype(np.float32)
+
+
 def tract_warp(values: int, scale: float) -> Matrix:
     """Return the matrix (values, values) that multiplies the formants of mel-warped values."""
     mel = _axis()
     linear = _warped(mel, -MEL_ALPHA)
     read_at = _warped(_warped(linear, -warp_of_scale(scale)), MEL_ALPHA)
     return _between(read_at, values, values).astype(np.float32)
+
+
+def _product(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return a @ b without BLAS, whose threads would spin long after so small a product."""
+    product: npt.NDArray[np.float64] = np.einsum("ij,jk->ik", a, b, optimize=False)
+    return product
 
 
 def warp_of_scale(scale: float) -> float:

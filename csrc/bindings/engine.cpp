@@ -31,6 +31,7 @@ using voiceanon::TemplateModel;
 namespace {
 
 using FloatArray = py::array_t<float, py::array::c_style>;
+using StateArray = py::array_t<double, py::array::c_style>;
 
 bool cpu_supports(const std::string& level) {
 #if defined(__x86_64__)
@@ -118,15 +119,18 @@ void bind_analyzer(py::module_& module) {
 
 void bind_synthesizer(py::module_& module) {
   py::class_<Synthesizer>(module, "Synthesizer", "Description rows in, samples out; see voiceanon.frames for the public face.")
-      .def(py::init([](int rate, int values, std::uint64_t noise_key, const std::optional<FloatArray>& basis) {
+      .def(py::init([](int rate, int values, std::uint64_t noise_key, const std::optional<FloatArray>& basis,
+                       const std::optional<FloatArray>& bias) {
              SynthesizerSettings settings;
              settings.rate = rate;
              settings.values = values;
              settings.noise_key = noise_key;
              take_basis(basis, settings.basis, settings.basis_rows);
+             if (bias) settings.bias.assign(bias->data(), bias->data() + bias->size());
              return Synthesizer(settings);
            }),
-           py::arg("rate"), py::kw_only(), py::arg("values"), py::arg("noise_key"), py::arg("basis") = py::none())
+           py::arg("rate"), py::kw_only(), py::arg("values"), py::arg("noise_key"), py::arg("basis") = py::none(),
+           py::arg("bias") = py::none())
       .def_property_readonly("row_size", &Synthesizer::row_size)
       .def_property_readonly("latency_samples", &Synthesizer::latency_samples)
       .def("reset", &Synthesizer::reset)
@@ -152,6 +156,8 @@ void bind_synthesizer(py::module_& module) {
            },
            py::arg("total_samples"));
 }
+
+std::vector<double> to_doubles(const StateArray& array) { return {array.data(), array.data() + array.size()}; }
 
 std::vector<float> to_floats(const FloatArray& array) { return {array.data(), array.data() + array.size()}; }
 
@@ -220,8 +226,13 @@ void bind_profile(py::module_& module) {
            },
            py::arg("rows").noconvert())
       .def("refresh", &SpeakerProfile::refresh)
-      .def("state", &SpeakerProfile::state)
-      .def("set_state", &SpeakerProfile::set_state, py::arg("state"))
+      .def("state",
+           [](const SpeakerProfile& self) {
+             const std::vector<double> state = self.state();
+             return StateArray(static_cast<py::ssize_t>(state.size()), state.data());
+           })
+      .def("set_state", [](SpeakerProfile& self, const StateArray& state) { self.set_state(to_doubles(state)); },
+           py::arg("state").noconvert())
       .def_property_readonly("active_level_db", &SpeakerProfile::active_level_db)
       .def_property_readonly("voiced_frames", &SpeakerProfile::voiced_frames)
       .def_property_readonly("warp_index", &SpeakerProfile::warp_index)
@@ -231,19 +242,20 @@ void bind_profile(py::module_& module) {
 
 void bind_removal(py::module_& module) {
   py::class_<SpeakerRemoval>(module, "SpeakerRemoval", "Analysis rows in, speaker-free description rows out.")
-      .def(py::init([](std::shared_ptr<TemplateModel> model, const std::optional<std::vector<double>>& profile_state, float residual,
-                       int pitch_levels, float value_step) {
+      .def(py::init([](std::shared_ptr<TemplateModel> model, const std::optional<StateArray>& profile_state, float residual,
+                       int pitch_levels, int detail_order, float value_step) {
              voiceanon::RemovalSettings settings;
              settings.profile = profile_settings(residual);
              settings.adapting = !profile_state.has_value();
              settings.pitch_levels = pitch_levels;
+             settings.detail_order = detail_order;
              settings.value_step = value_step;
              SpeakerRemoval removal(std::move(model), settings);
-             if (profile_state) removal.profile().set_state(*profile_state);
+             if (profile_state) removal.profile().set_state(to_doubles(*profile_state));
              return removal;
            }),
            py::arg("model"), py::arg("profile_state"), py::kw_only(), py::arg("residual"), py::arg("pitch_levels"),
-           py::arg("value_step"))
+           py::arg("detail_order"), py::arg("value_step"))
       .def_property_readonly("description_size", &SpeakerRemoval::description_size)
       .def("reset", &SpeakerRemoval::reset)
       .def("process",
@@ -262,11 +274,11 @@ void bind_removal(py::module_& module) {
 void bind_voice(py::module_& module) {
   py::class_<PseudoVoice>(module, "PseudoVoice", "Description rows in, synthesis rows out.")
       .def(py::init([](std::shared_ptr<TemplateModel> model, float f0_hz, float f0_spread, const std::vector<float>& colour,
-                       float breathiness, float gain_db, float gate_db) {
-             return PseudoVoice(std::move(model), {f0_hz, f0_spread, colour, breathiness, gain_db, gate_db});
+                       float breathiness, float gain_db, float gate_db, int bands) {
+             return PseudoVoice(std::move(model), {f0_hz, f0_spread, colour, breathiness, gain_db, gate_db, bands});
            }),
            py::arg("model"), py::kw_only(), py::arg("f0_hz"), py::arg("f0_spread"), py::arg("colour"), py::arg("breathiness"),
-           py::arg("gain_db"), py::arg("gate_db"))
+           py::arg("gain_db"), py::arg("gate_db"), py::arg("bands") = 0)
       .def("process",
            [](const PseudoVoice& self, const FloatArray& description) {
              need_rows(description, self.description_size());

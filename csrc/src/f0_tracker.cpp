@@ -162,12 +162,13 @@ void F0Tracker::analyse_batch(std::int64_t first, int frames, std::vector<F0Fram
       continue;
     }
     const float* x = low_.at((first + lane) * hop_ / factor_ - half_window_);
-    float mean = 0.0f;
-    for (int n = 0; n < length; ++n) mean += x[n];
-    mean /= static_cast<float>(length);
-    for (int n = 0; n < length; ++n) frame[n * kLanes + lane] = (x[n] - mean) * window_[static_cast<std::size_t>(n)];
+    for (int n = 0; n < length; ++n) frame[n * kLanes + lane] = x[n];
   }
   Lanes* x = frame_.lanes();
+  Lanes mean{};
+  for (int n = 0; n < length; ++n) mean += x[n];
+  mean *= 1.0f / static_cast<float>(length);
+  for (int n = 0; n < length; ++n) x[n] = (x[n] - mean) * window_[static_cast<std::size_t>(n)];
   for (int n = length; n < fft_.size(); ++n) x[n] = Lanes{};
   Lanes* power = power_.lanes();
   Lanes* magnitude = magnitude_.lanes();

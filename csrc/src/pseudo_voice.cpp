@@ -23,7 +23,7 @@ PseudoVoice::PseudoVoice(std::shared_ptr<const TemplateModel> model, const Voice
 int PseudoVoice::description_size() const { return SpeakerRemoval::kHeader + model_->values; }
 
 void PseudoVoice::process(const float* description, std::size_t count, std::vector<float>& rows) const {
-  const int bands = model_->bands, values = model_->values;
+  const int bands = this->bands(), values = model_->values;
   for (std::size_t i = 0; i < count; ++i, description += description_size()) {
     const std::size_t start = rows.size();
     rows.resize(start + static_cast<std::size_t>(row_size()));
@@ -36,7 +36,7 @@ void PseudoVoice::process(const float* description, std::size_t count, std::vect
     for (int band = 0; band < bands; ++band) {
       float power = 1.0f;
       if (voiced) {
-        const float* weights = model_->aperiodicity.data() + band * (values + 1);
+        const float* weights = model_->aperiodicity.data() + std::min(band, model_->bands - 1) * (values + 1);
         power = weights[values] + settings_.breathiness;
         for (int d = 0; d < values; ++d) power += weights[d] * z[d];
       }

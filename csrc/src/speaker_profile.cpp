@@ -41,12 +41,31 @@ void SpeakerProfile::reset() {
     kind.mean.assign(d, 0.0f);
     kind.inverse_deviation.assign(d, 1.0f);
     kind.correction.assign(k * d, 0.0f);
+    kind.expansion = expansion(model_->mixture[which]);
   }
   power_sum_ = log_f0_sum_ = log_f0_squares_ = 0.0;
   rows_ = 0;
   next_refresh_ = kFirstRefresh;
   loudest_db_ = -200.0f;
   refresh();
+}
+
+// Keeping a share b of what a frame has beyond its kind of sound leaves the variance b^2 + (1 - b^2) r, where r is the
+// variance between kinds; over-smoothed spectra cost words, so it is brought back to one (Toda & Tokuda 2007, global
+// variance).
+std::vector<float> SpeakerProfile::expansion(const Mixture& mixture) const {
+  const auto d_count = static_cast<std::size_t>(model_->values);
+  std::vector<float> out(d_count);
+  const float kept = settings_.residual * settings_.residual;
+  for (std::size_t d = 0; d < d_count; ++d) {
+    float between = 0.0f;
+    for (int k = 0; k < mixture.components; ++k) {
+      const float place = mixture.mean[static_cast<std::size_t>(k) * d_count + d];
+      between += mixture.weight[static_cast<std::size_t>(k)] * place * place;
+    }
+    out[d] = 1.0f / std::sqrt(kept + (1.0f - kept) * std::clamp(between, 0.05f, 1.0f));
+  }
+  return out;
 }
 
 int SpeakerProfile::kind_of(const float* row) const {
@@ -230,6 +249,7 @@ void SpeakerProfile::normalise(const float* row, float* out) const {
     const float* correction = kind.correction.data() + k * d_count;
     for (int d = 0; d < d_count; ++d) out[d] += p * correction[d];
   }
+  for (int d = 0; d < d_count; ++d) out[d] *= kind.expansion[static_cast<std::size_t>(d)];
 }
 
 float SpeakerProfile::normalised_pitch(float f0_hz) const {

@@ -36,7 +36,9 @@ void SpeakerRemoval::process(const float* rows, std::size_t count, std::vector<f
     out[2] = row[1] < kSilentDb ? -200.0f : std::clamp(std::nearbyint(row[1] - profile_.active_level_db()), -120.0f, 40.0f);
     float* values = out + kHeader;
     profile_.normalise(row, values);
-    for (int d = 0; d < model_->values; ++d) values[d] = on_grid(values[d], settings_.value_step);
+    const int kept = settings_.detail_order > 0 ? std::min(settings_.detail_order + 1, model_->values) : model_->values;
+    for (int d = 0; d < kept; ++d) values[d] = on_grid(values[d], settings_.value_step);
+    for (int d = kept; d < model_->values; ++d) values[d] = 0.0f;
   }
 }
 

@@ -43,6 +43,9 @@ Synthesizer::Synthesizer(const SynthesizerSettings& settings)
   if (settings.basis.size() != static_cast<std::size_t>(settings.basis_rows) * static_cast<std::size_t>(settings.values)) {
     throw std::invalid_argument("basis must have one column per value");
   }
+  if (!settings.bias.empty() && settings.bias.size() != static_cast<std::size_t>(order_) + 1) {
+    throw std::invalid_argument("bias must have one value per quefrency");
+  }
   const auto lanes = static_cast<std::size_t>(kLanes);
   for (int n = 0; n < 2 * hop_; ++n) window_.push_back(static_cast<float>(0.5 - 0.5 * std::cos(kPi * n / hop_)));
   const std::vector<float> edges = aperiodicity_edges_hz(settings.rate);
@@ -245,6 +248,7 @@ void Synthesizer::speak_batch(std::int64_t first, int frames) {
   } else {
     for (int q = 0; q <= order_; ++q) x[q] = values[q];
   }
+  for (std::size_t q = 0; q < settings_.bias.size(); ++q) x[q] += settings_.bias[q];
   x[0] *= 0.5f;
   for (int q = order_ + 1; q < fft_.size(); ++q) x[q] = Lanes{};
   Lanes* spectrum = spectrum_.lanes();
@@ -260,6 +264,9 @@ void Synthesizer::speak_batch(std::int64_t first, int frames) {
     spectrum[2 * k] = re * source[2 * k] - im * source[2 * k + 1];
     spectrum[2 * k + 1] = re * source[2 * k + 1] + im * source[2 * k];
   }
+  // The mean is taken out under a Hann window over the whole frame: a bare zero would shift all samples alike, and the
+  // steps at the frame's ends were heard as noise in the upper bands of dark sounds.
+  spectrum[2] += 0.5f * spectrum[0];
   spectrum[0] = Lanes{};
   fft_.inverse(
       [spectrum](int k, Lanes& re, Lanes& im) {

@@ -21,6 +21,7 @@ void TemplateModel::set_mixture(int kind, const float* weight, const float* mean
   m.constant = AlignedFloats(k_count);
   m.linear = AlignedFloats(d_count * k_count);
   m.quadratic = AlignedFloats(d_count * k_count);
+  m.weight.assign(weight, weight + k_count);
   m.mean.assign(means, means + k_count * d_count);
   for (std::size_t k = 0; k < k_count; ++k) {
     double constant = std::log(static_cast<double>(weight[k]));

@@ -66,13 +66,13 @@ inline std::vector<float> pulses(double from_hz, double to_hz, int rate, int cou
   return out;
 }
 
-// Noise, a glide of pulses and silence after one another: something for every branch.
+// A glide of pulses, noise, pulses, silence and pulses after one another: something for every branch, voiced at once.
 inline std::vector<float> mixture(int rate, int count) {
   std::vector<float> out = pulses(110.0, 190.0, rate, count);
   Noise noise(7);
   for (int n = 0; n < count; ++n) {
     const auto i = static_cast<std::size_t>(n);
-    if (n < count / 5) out[i] = 0.1f * noise();
+    if (n > count / 5 && n < 2 * count / 5) out[i] = 0.1f * noise();
     if (n > 3 * count / 5 && n < 4 * count / 5) out[i] = 0.0f;
   }
   return out;

@@ -25,7 +25,7 @@ from voiceanon.template import ANALYSIS_ORDER, TEMPLATE_RATE_HZ
 from voiceanon.warping import analysis_basis, tract_warp
 
 VALUES = 25
-COMPONENTS = (64, 16)  # voiced, unvoiced kinds of sounds
+COMPONENTS = (128, 32)  # voiced, unvoiced kinds of sounds
 SCALES = np.exp(np.linspace(-0.16, 0.16, 9))  # formant factors tried for a vocal tract
 UTTERANCES_A_SPEAKER = 12
 VOICE_DIRECTIONS = 8

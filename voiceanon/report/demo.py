@@ -1,6 +1,6 @@
 """The last step of `make demo`: draws one recording before and after, and says where things are.
 
-python -m voiceanon.report.demo ORIGINALS ANONYMIZED
+Run as ``python -m voiceanon.report.demo ORIGINALS ANONYMIZED``.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ struct VoiceSettings {
   float breathiness = 0.0f;          // added to the aperiodicity power, -1..1
   float gain_db = 0.0f;              // of the template's level
   float gate_db = -50.0f;            // relative level below which the background is silent
+  int bands = 0;                     // aperiodicity bands of the rows; those beyond the template's repeat its last
 };
 
 class PseudoVoice {
@@ -25,7 +26,8 @@ class PseudoVoice {
   void process(const float* description, std::size_t count, std::vector<float>& rows) const;
 
   int description_size() const;
-  int row_size() const { return 2 + model_->bands + model_->values; }
+  int row_size() const { return 2 + bands() + model_->values; }
+  int bands() const { return settings_.bands > model_->bands ? settings_.bands : model_->bands; }
 
  private:
   std::shared_ptr<const TemplateModel> model_;

@@ -55,9 +55,11 @@ class SpeakerProfile {
     std::vector<double> component_sum;  // components x values: posterior-weighted values
     std::vector<float> mean, inverse_deviation;  // of the warped values
     std::vector<float> correction;      // components x values: added, weighted by posterior
+    std::vector<float> expansion;       // values: restores the variance that the shrinking took
   };
 
   int kind_of(const float* row) const;
+  std::vector<float> expansion(const Mixture& mixture) const;
   void choose_warp();
   void derive(Kind& kind, int which);
   void warp_values(const float* values, float* out) const;

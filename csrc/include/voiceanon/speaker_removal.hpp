@@ -13,6 +13,7 @@ struct RemovalSettings {
   ProfileSettings profile;
   bool adapting = false;      // the profile follows the stream; otherwise it is given and fixed
   int pitch_levels = 16;      // over +-2.5 deviations; 0 keeps pitch as it is
+  int detail_order = 0;       // values kept beyond the zeroth; the others are the template's. 0 keeps all
   float value_step = 0.125f;  // grid of the normalised values, in deviations; 0 keeps them
 };
 

@@ -22,6 +22,7 @@ struct SynthesizerSettings {
   // Matrix (basis_rows x values) from a row's values to the cepstrum to speak; empty: the values are the cepstrum.
   std::vector<float> basis;
   int basis_rows = 0;
+  std::vector<float> bias;    // added to the cepstrum to speak; empty: nothing
 };
 
 class Synthesizer {

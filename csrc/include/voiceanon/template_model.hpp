@@ -13,6 +13,7 @@ struct Mixture {
   AlignedFloats constant;  // log weight and normaliser of each component
   AlignedFloats linear;    // values x components: mean / variance
   AlignedFloats quadratic; // values x components: -1 / (2 variance)
+  std::vector<float> weight;
   std::vector<float> mean; // components x values
 };
 
