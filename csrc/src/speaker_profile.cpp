@@ -11,7 +11,8 @@ namespace {
 
 constexpr float kVoicedRangeDb = 40.0f;    // quieter voiced frames are decays, not typical of anything
 constexpr float kUnvoicedRangeDb = 32.0f;  // quieter unvoiced frames are background
-constexpr double kFirstRefresh = 40.0, kRefreshGrowth = 1.3;
+constexpr double kFirstRefresh = 40.0, kRefreshGrowth = 1.6;
+constexpr std::int64_t kRowsPerVote = 4;
 constexpr double kPitchPriorFrames = 30.0;
 constexpr float kSmallestLogF0Deviation = 0.06f;
 constexpr float kPitchRange = 2.5f;        // deviations
@@ -95,8 +96,8 @@ void SpeakerProfile::update(const float* row) {
     const double value = values[i];
     for (int j = 0; j <= i; ++j) product[j] += value * values[j];
   }
-  // Neighbouring frames say much the same: every other one is enough for the kinds of sounds.
-  if (rows_ % 2 == 0) {
+  // Neighbouring frames say much the same: one in 20 ms is enough for the kinds of sounds.
+  if (rows_ % kRowsPerVote == 0) {
     const int k_count = model_->mixture[which].components;
     warp_values(values, warped_.data());
     for (int d = 0; d < d_count; ++d) normalised_[static_cast<std::size_t>(d)] = (warped_[static_cast<std::size_t>(d)] - kind.mean[static_cast<std::size_t>(d)]) * kind.inverse_deviation[static_cast<std::size_t>(d)];

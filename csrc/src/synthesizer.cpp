@@ -61,6 +61,7 @@ Synthesizer::Synthesizer(const SynthesizerSettings& settings)
       part = std::max(0.0f, (hz - centres[b]) / (centres[b + 1] - centres[b]));
     }
     band_of_bin_.push_back(band);
+    fade_of_bin_.push_back(std::min(1.0f, hz / centres[0]));
     part_of_bin_.push_back(part);
   }
   rows_ = AlignedFloats(static_cast<std::size_t>(kRowSlots) * static_cast<std::size_t>(row_size()));
@@ -214,10 +215,15 @@ void Synthesizer::speak_batch(std::int64_t first, int frames) {
     }
   }
   noise_power[bands_] = noise_power[bands_ - 1];
+  // Below the first centre noise fades towards 0 Hz, where a voice has none; unvoiced frames are noise all through.
+  const Lanes lowest = noise_power[0];
+  const LaneMask is_noise = lowest >= 1.0f;
   for (int k = 0; k < bins; ++k) {
     const int band = band_of_bin_[static_cast<std::size_t>(k)];
     const float part = part_of_bin_[static_cast<std::size_t>(k)];
-    const Lanes a2 = (1.0f - part) * noise_power[band] + part * noise_power[band + 1];
+    const Lanes between = (1.0f - part) * noise_power[band] + part * noise_power[band + 1];
+    const float fade = fade_of_bin_[static_cast<std::size_t>(k)];
+    const Lanes a2 = fade < 1.0f ? (is_noise ? lowest : fade * lowest) : between;
     const Lanes noise_gain = sqrt_lanes(a2), pulse_gain = sqrt_lanes(1.0f - a2);
     source[2 * k] = pulse_gain * source[2 * k] + noise_gain * noise[2 * k];
     source[2 * k + 1] = pulse_gain * source[2 * k + 1] + noise_gain * noise[2 * k + 1];

@@ -21,7 +21,7 @@ struct F0Settings {
   float floor_hz = 65.0f;
   float ceil_hz = 600.0f;
   int lookahead_frames = 5;
-  float voicing_threshold = 0.36f;  // strength of the unvoiced candidate
+  float voicing_threshold = 0.32f;  // strength of the unvoiced candidate
   float window_s = 0.045f;          // Hann, total length
   float octave_jump_cost = 0.6f;    // per octave of change between frames
   float voicing_cost = 0.2f;        // for a change between voiced and unvoiced
