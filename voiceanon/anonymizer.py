@@ -32,8 +32,9 @@ __all__ = ["Anonymizer", "Stream", "anonymize"]
 _SPOKEN_ORDER = 199
 _ORDERS = {16_000: 255, 24_000: 511, 48_000: 1023}
 _VALUE_STEP = 0.125
-# Level of the template's voiced speech; the recipe's level is reached from there.
-_TEMPLATE_LEVEL_DB = -26.0
+# Level of voiced speech that the template and an average drawn voice come out at, measured; the
+# recipe's level is reached from there.
+_TEMPLATE_LEVEL_DB = -28.1
 _NOISE_KEY_BYTES = 8
 _ROWS_AT_ONCE = 200
 _HOP_S = 0.005

@@ -153,7 +153,7 @@ def synthesize(frames: Frames, *, noise_key: int = 0) -> Float32:
     -----
     Pulses and noise through minimum-phase filters; nothing of a recording's phase is used.
     """
-    band = _check_frames(frames)
+    band = check_tracks(frames)
     if not (type(noise_key) is int and 0 <= noise_key < 2**64):
         raise InputError(f"noise_key is {noise_key!r}: it must be a whole number below 2**64")
     order = _order(band)
@@ -248,7 +248,8 @@ def _frames_of(rows: Float32, bands: int, *, rate: int, band: int, n_samples: in
     )
 
 
-def _check_frames(frames: object) -> int:
+def check_tracks(frames: object) -> int:
+    """Return the band of frames whose shapes and values agree, or refuse them at once."""
     if not isinstance(frames, Frames):
         raise InputError(
             f"frames is of type {type(frames).__name__}: it must be Frames, as analyze returns them"

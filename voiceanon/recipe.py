@@ -50,7 +50,8 @@ class Recipe:
     residual : float
         Share of each frame's detail around the template that is kept, 0 to 1.
     detail_order : int
-        Number of cepstral coefficients of spectral detail that are kept, 1 to 128.
+        Number of cepstral coefficients of spectral detail that are kept, 1 to 128; the template
+        has 24, and the others are its own.
     voice_draw : {"recording", "speaker", "constant"}
         For what one pseudo-voice is drawn: each recording, each speaker, or everybody at once.
     profile_source : {"recording", "adapting"}
@@ -82,7 +83,7 @@ class Recipe:
     pitch_levels: int = _between(16, 0, 256)
     pitch_range: str = _one_of("voice", "voice", "constant", "recording")
     residual: float = _between(0.3, 0.0, 1.0)
-    detail_order: int = _between(24, 1, 128)
+    detail_order: int = _between(12, 1, 128)
     voice_draw: str = _one_of("recording", "recording", "speaker", "constant")
     profile_source: str = _one_of("recording", "recording", "adapting")
     level_dbfs: float = _between(-26.0, -60.0, -10.0)

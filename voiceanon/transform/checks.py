@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.errors import InputError
-from voiceanon.frames import Frames, _check_frames
+from voiceanon.frames import Frames, check_tracks
 
 __all__ = ["HOP_S", "MIN_F0_HZ", "check_frames", "doubles", "float32", "made", "number", "whole"]
 
@@ -30,7 +30,7 @@ def check_frames(frames: Frames) -> None:
         _check_array("voiced", frames.voiced, "b", "bool")
         if frames.f0_hz.ndim != 1:
             raise InputError(f"frames.f0_hz has shape {frames.f0_hz.shape}: it must be (t,)")
-    _check_frames(frames)
+    check_tracks(frames)
     if frames.hop_s != HOP_S:
         raise InputError(f"frames.hop_s is {frames.hop_s!r}: it must be {HOP_S}")
     fits = np.where(frames.voiced, frames.f0_hz >= MIN_F0_HZ, frames.f0_hz == 0)
