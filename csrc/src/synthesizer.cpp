@@ -13,6 +13,8 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 constexpr float kSilentDb = -190.0f;
+// No sound of speech has noise below this; envelopes there are the room's rumble or a guess.
+constexpr float kNoiseStartHz = 200.0f;
 constexpr float kUniformScale = 1.7320508f / 2147483648.0f;  // unit variance from a signed 32-bit integer
 
 // Filter responses decay within 20 ms; two hops of source must fit beside them.
@@ -61,7 +63,10 @@ Synthesizer::Synthesizer(const SynthesizerSettings& settings)
       part = std::max(0.0f, (hz - centres[b]) / (centres[b + 1] - centres[b]));
     }
     band_of_bin_.push_back(band);
-    fade_of_bin_.push_back(std::min(1.0f, hz / centres[0]));
+    const float towards_first = std::min(1.0f, hz / centres[0]);
+    fade_of_bin_.push_back(towards_first * towards_first);
+    const float towards_speech = std::min(1.0f, hz / kNoiseStartHz);
+    noise_of_bin_.push_back(towards_speech * towards_speech);
     part_of_bin_.push_back(part);
   }
   rows_ = AlignedFloats(static_cast<std::size_t>(kRowSlots) * static_cast<std::size_t>(row_size()));
@@ -163,9 +168,10 @@ void Synthesizer::source_spectrum(std::int64_t first, int frames) {
   }
   for (int n = 2 * hop_; n < fft_.size(); ++n) x[n] = Lanes{};
   Lanes* noise_spectrum = spectrum_.lanes();
-  fft_.forward(x, [noise_spectrum](int k, Lanes re, Lanes im) {
-    noise_spectrum[2 * k] = re;
-    noise_spectrum[2 * k + 1] = im;
+  fft_.forward(x, [noise_spectrum, this](int k, Lanes re, Lanes im) {
+    const float gain = noise_of_bin_[static_cast<std::size_t>(k)];
+    noise_spectrum[2 * k] = gain * re;
+    noise_spectrum[2 * k + 1] = gain * im;
   });
 
   Lanes* source = source_.lanes();

@@ -60,6 +60,7 @@ class Synthesizer {
   std::vector<float> window_;              // Hann of two hops
   std::vector<int> band_of_bin_;
   std::vector<float> part_of_bin_;         // how far towards the next band
+  std::vector<float> noise_of_bin_;        // gain of the noise: 1 but for the lowest bins
   std::vector<float> fade_of_bin_;         // share of the lowest band's noise in voiced frames
   AlignedFloats rows_, frame_, spectrum_, source_, noise_, values_;
   std::vector<float> pending_;             // overlap-add sums from position pending_start_ on
