@@ -13,6 +13,9 @@ namespace {
 constexpr float kLargestSample = 16.0f;
 // Share of the previous voiced frame's periodicity in the smoothed one: the single-frame estimate has few degrees of freedom.
 constexpr float kPeriodicityMemory = 0.6f;
+// Noise power is (1 - r)^1.2 where r is the correlation left: calibrated on steady vowels with 3 to 20 % of noise, of
+// which 1 - r itself reads 6 to 26 %.
+constexpr float kNoisePowerExponent = 1.2f;
 
 }  // namespace
 
@@ -122,7 +125,7 @@ void Analyzer::describe_decided(std::vector<float>& rows) {
         } else {
           memory = 0.0f;
         }
-        row[2 + band] = f0[lane] > 0.0f ? std::sqrt(std::max(0.0f, 1.0f - memory)) : 1.0f;
+        row[2 + band] = f0[lane] > 0.0f ? std::pow(std::max(0.0f, 1.0f - memory), 0.5f * kNoisePowerExponent) : 1.0f;
       }
       float* out = row + 2 + bands();
       for (int i = 0; i < values_; ++i) out[i] = values[i * kLanes + lane];

@@ -15,6 +15,9 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr float kSilentDb = -190.0f;
 // No sound of speech has noise below this; envelopes there are the room's rumble or a guess.
 constexpr float kNoiseStartHz = 200.0f;
+// Aperiodicity measured on speech counts the motion of f0 within the window, which the pulses have already; with less
+// noise in mixed frames, DNSMOS of training speakers' resynthesis rises from 2.8 to 3.1. 0 and 1 stay what they are.
+constexpr float kNoiseExponent = 1.0f + 2.0f / 3.0f;
 constexpr float kUniformScale = 1.7320508f / 2147483648.0f;  // unit variance from a signed 32-bit integer
 
 // Filter responses decay within 20 ms; two hops of source must fit beside them.
@@ -217,7 +220,7 @@ void Synthesizer::speak_batch(std::int64_t first, int frames) {
   for (int band = 0; band < bands_; ++band) {
     for (int lane = 0; lane < kLanes; ++lane) {
       const float a = row(first + std::min(lane, frames - 1))[2 + band];
-      noise_power[band][lane] = std::min(std::max(a * a, 0.0f), 1.0f);
+      noise_power[band][lane] = std::pow(std::min(std::max(a * a, 0.0f), 1.0f), kNoiseExponent);
     }
   }
   noise_power[bands_] = noise_power[bands_ - 1];
