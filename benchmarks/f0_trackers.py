@@ -130,26 +130,18 @@ def _pyin() -> Run:
 
 
 def _ours() -> Run:
-    import voiceanon
-
-    if hasattr(voiceanon, "analyze"):
-
-        def run(samples: Samples) -> tuple[Track, Track]:
-            frames = voiceanon.analyze(samples, RATE)
-            f0_hz = np.where(frames.voiced, frames.f0_hz, 0.0).astype(np.float64)
-            return np.arange(len(f0_hz)) * frames.hop_s, f0_hz
-
-        return run
-
     from voiceanon import _engine
 
-    def run_core(samples: Samples) -> tuple[Track, Track]:
-        analyzer = _engine.Analyzer(RATE)
-        rows = np.concatenate([analyzer.process(samples), analyzer.finish()])
+    analyzer = _engine.Analyzer(RATE, order=15)  # the envelope comes along; no tracker without it
+
+    def run(samples: Samples) -> tuple[Track, Track]:
+        analyzer.reset()
+        blocks = [samples[at : at + RATE] for at in range(0, len(samples), RATE)]
+        rows = np.concatenate([*map(analyzer.process, blocks), analyzer.finish()])
         f0_hz = rows[:, 0].astype(np.float64)
         return np.arange(len(f0_hz)) * analyzer.hop / RATE, f0_hz
 
-    return run_core
+    return run
 
 
 REFERENCE = "Harvest"

@@ -24,7 +24,7 @@ FLOORS = [
     {"profile", "voice"},
     {"frames", "transform"},
     {"file_plan", "files"},
-    {"anonymizer", "abstraction"},
+    {"anonymizer", "stream", "abstraction"},
     {"checks", "privacy"},
     {"archive"},
     {"report"},
