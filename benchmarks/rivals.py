@@ -63,7 +63,7 @@ def _pyworld_chain(f0_method: str) -> Make:
 
 def _mcadams(form: str) -> Make:
     def make(samples: Samples) -> Work:
-        import mcadams
+        from voiceanon.privacy import mcadams
 
         change = getattr(mcadams, form)
         return lambda: change(samples, RATE, 0.8)

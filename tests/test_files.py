@@ -12,10 +12,12 @@ import pytest
 import soundfile
 from fake_anonymizer import FakeAnonymizer, FakeStream
 
+from voiceanon.anonymizer import Anonymizer
 from voiceanon.cli.doctor import largest_correlation
 from voiceanon.errors import DestinationError, InputError, RecordingError
 from voiceanon.file_plan import make_folder, refuse_existing
 from voiceanon.files import anonymize_file, plan_files
+from voiceanon.recipe import Recipe
 
 RATE = 16_000
 DATA = Path(__file__).parent / "data"
@@ -77,6 +79,26 @@ def test_same_secret_and_label_same_bytes(tmp_path):
     assert run("2.flac", SECRET, "a") == first
     assert run("3.flac", SECRET, "b") != first
     assert run("4.flac", bytes(31) + b"\1", "a") != first
+
+
+def test_a_recipe_that_draws_a_voice_a_speaker_takes_the_label_through_files(tmp_path):
+    recipe = Recipe(name="theirs", voice_draw="speaker")
+    anonymizer = Anonymizer(recipe, secret=SECRET)
+
+    def run(name, **labels):
+        anonymizer.file(SPEECH[0], tmp_path / name, **labels)
+        return (tmp_path / name).read_bytes()
+
+    with pytest.raises(InputError, match="give the label `speaker`"):
+        anonymizer.file(SPEECH[0], tmp_path / "0.wav", recording="a")
+    assert not (tmp_path / "0.wav").exists()
+    first = run("1.wav", recording="a", speaker="anna")
+    assert run("2.wav", recording="a", speaker="anna") == first
+    assert run("3.wav", recording="a", speaker="bert") != first
+    whole, rate = soundfile.read(SPEECH[0], dtype="float32")
+    made = anonymizer(whole, rate, recording="a", speaker="anna")
+    delivered, _ = soundfile.read(tmp_path / "1.wav", dtype="float32")
+    assert np.abs(delivered - made).max() <= 1.5 * 2**-15
 
 
 def test_progress_counts_both_passes_to_the_end(tmp_path):

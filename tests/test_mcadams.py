@@ -1,18 +1,13 @@
 """The McAdams rival does what the paper says, and its fast and plain forms agree."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
-from mcadams import BLOCK_FRAMES, burg, burg_plain, mcadams, mcadams_plain
 from speech_sets import joined
+
+from voiceanon.privacy.mcadams import BLOCK_FRAMES, burg, burg_plain, mcadams, mcadams_plain
 
 RATE = 16000
 

@@ -172,12 +172,18 @@ class Anonymizer:
         *,
         overwrite: bool = False,
         recording: str | None = None,
+        speaker: str | None = None,
     ) -> FileResult:
         """Anonymize one file; see `voiceanon.files.anonymize_file`."""
         from voiceanon.files import anonymize_file
 
         return anonymize_file(
-            self, Path(source), Path(destination), overwrite=overwrite, recording=recording
+            self,
+            Path(source),
+            Path(destination),
+            overwrite=overwrite,
+            recording=recording,
+            speaker=speaker,
         )
 
     @property

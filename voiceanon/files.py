@@ -38,7 +38,13 @@ class _Anonymizer(Protocol):
     def profiler(self, rate: int, channels: int = 1) -> _Stage: ...
 
     def stream(
-        self, rate: int, channels: int = 1, *, profiles: Any = None, recording: str = ""
+        self,
+        rate: int,
+        channels: int = 1,
+        *,
+        profiles: Any = None,
+        recording: str = "",
+        speaker: str | None = None,
     ) -> _Stage: ...
 
 
@@ -83,6 +89,7 @@ def anonymize_file(
     *,
     overwrite: bool = False,
     recording: str | None = None,
+    speaker: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FileResult:
     """Anonymize one recording into a new file of exactly its length, rate and channels.
@@ -103,6 +110,8 @@ def anonymize_file(
         Whether a file at `destination` may be replaced.
     recording : str, optional
         Label that the pseudo-voice is drawn for; the name of `source` if not given.
+    speaker : str, optional
+        Label that it is drawn for instead where the recipe draws one for each speaker.
     progress : callable, optional
         Called with samples done and samples in all, counting both passes.
 
@@ -139,7 +148,9 @@ def anonymize_file(
         profiler = anonymizer.profiler(rate, channels)
         for block in blocks():
             profiler.process(block)
-        stream = anonymizer.stream(rate, channels, profiles=profiler.finish(), recording=label)
+        stream = anonymizer.stream(
+            rate, channels, profiles=profiler.finish(), recording=label, speaker=speaker
+        )
         with AudioWriter(destination, rate, channels, frames, overwrite=overwrite) as writer:
             for block in blocks():
                 writer.write(_rows(stream.process(block), channels))

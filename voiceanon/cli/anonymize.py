@@ -22,7 +22,7 @@ from voiceanon.formats import EmptyRecordingError
 if TYPE_CHECKING:
     from voiceanon.anonymizer import Anonymizer
 
-__all__ = ["anonymize"]
+__all__ = ["anonymize", "make_anonymizer"]
 
 _SOME_FAILED = 3
 _UNEXPECTED = 1
@@ -99,7 +99,7 @@ def anonymize(
     """
     del no_check  # accepted, so that scripts written now keep working once there is a check
     started_s = time.monotonic()
-    anonymizer, recipe_name = _make_anonymizer(recipe, secret_file, allow_unprotected)
+    anonymizer, recipe_name = make_anonymizer(recipe, secret_file, allow_unprotected)
     plan = plan_files(inputs, out, suffix=f".{format_.value}" if format_ else None)
     _check_plan(plan, overwrite)
     run = RunReport(len(plan.jobs) + len(plan.left_out), recipe_name, json_lines)
@@ -155,9 +155,10 @@ def _do_jobs(run: RunReport, anonymizer: Anonymizer, plan: Plan, overwrite: bool
             progress.end(job, run.audio_s)
 
 
-def _make_anonymizer(
+def make_anonymizer(
     recipe: str, secret_file: Path | None, allow_unprotected: bool
 ) -> tuple[Anonymizer, str]:
+    """Return what the options of the command line ask for, and the recipe's name."""
     from voiceanon.anonymizer import Anonymizer
     from voiceanon.recipe import Recipe
 

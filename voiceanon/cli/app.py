@@ -14,7 +14,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from voiceanon.cli.anonymize import anonymize
+from voiceanon.cli.challenge import challenge
 from voiceanon.cli.doctor import doctor
+from voiceanon.cli.evaluate import evaluate
 from voiceanon.cli.terminal import complain, quiet_libraries
 from voiceanon.errors import VoiceanonError
 
@@ -61,6 +63,7 @@ def root(
     ```
     voiceanon anonymize interview.wav -o anonymous.flac
     voiceanon anonymize recordings/ -o anonymous/
+    voiceanon evaluate corpus/ -o report/ --train others/
     voiceanon doctor
     ```
 
@@ -71,6 +74,8 @@ def root(
 
 
 app.command("anonymize")(anonymize)
+app.command("evaluate")(evaluate)
+app.command("challenge")(challenge)
 app.command("doctor")(doctor)
 
 

@@ -1,0 +1,220 @@
+"""The measures of delivery that spoken-language assessments score, of one recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon.checks.pitch import F0Track, f0_missing, f0_track, voicing_track
+from voiceanon.checks.sound import (
+    FRAME_HOP_S,
+    RATE_HZ,
+    Float64,
+    Level,
+    checked,
+    level_of,
+    stretches,
+)
+from voiceanon.checks.transcript import Transcript
+
+__all__ = [
+    "MEASURES",
+    "Analysis",
+    "analyse",
+    "measures_missing",
+    "measures_of",
+    "speech_measures",
+    "syllable_nuclei_s",
+]
+
+# Each with its source: see `speech_measures`.
+MEASURES = (
+    "speech_rate_syllables_per_s",
+    "articulation_rate_syllables_per_s",
+    "pause_rate_per_s",
+    "mean_pause_s",
+    "phonation_ratio",
+    "f0_range_semitones",
+    "loudness_range_db",
+    "filled_pauses",
+)
+
+# Two nuclei are two when the level dips by this much between them (de Jong & Wempe 2009).
+_DIP_DB = 2.0
+# Voiced frames within this of a peak make it a nucleus.
+_NEAR_S = 0.015
+# A range told by less voice is a guess.
+_LEAST_VOICED_S = 0.1
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What all measures of a recording are told by, found once.
+
+    Attributes
+    ----------
+    level : Level or None
+        None where nothing sounds.
+    f0 : F0Track or None
+        By pyworld; None where it is not installed.
+    voicing : F0Track
+        By the autocorrelation tracker, with pyworld and without: syllables counted by it agree
+        better with transcripts, and count the same wherever they are counted.
+    """
+
+    level: Level | None
+    f0: F0Track | None
+    voicing: F0Track
+
+    @property
+    def judged_by(self) -> str:
+        """Which estimators told f0 and voicing."""
+        if self.f0 is None:
+            return f"{self.voicing.judged_by}; no f0 without pyworld"
+        return f"f0: {self.f0.judged_by}; syllables: {self.voicing.judged_by}"
+
+
+def analyse(samples: npt.NDArray[np.floating], rate: int = RATE_HZ) -> Analysis:
+    """Return level, f0 and voicing of a recording over time.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n,)
+        Mono; any gain and any length.
+    rate : int
+        Must be 16000.
+
+    Raises
+    ------
+    InputError
+        If the samples are not mono, floating-point and finite, or of another rate.
+    """
+    wave = checked(samples, rate)
+    f0 = None if f0_missing() else f0_track(wave)
+    return Analysis(level_of(wave), f0, voicing_track(wave))
+
+
+def speech_measures(
+    samples: npt.NDArray[np.floating],
+    rate: int = RATE_HZ,
+    *,
+    transcript: Transcript | None = None,
+) -> dict[str, float | None]:
+    """Return the assessment measures of a recording; no measure depends on its gain.
+
+    The response is what lies between the first sound and the last: silence before and after is no
+    part of it.
+
+    - ``speech_rate_syllables_per_s``: syllable nuclei per second of the response. Nuclei are voiced
+      peaks of the level, above the silence, with dips of 2 dB between them (de Jong & Wempe,
+      Behavior Research Methods 2009); the level is that of 300 to 3300 Hz, which agreed better
+      with the syllables of transcripts than the whole band.
+    - ``articulation_rate_syllables_per_s``: the same per second of sound, pauses left out.
+    - ``pause_rate_per_s``: silences of at least 0.25 s inside the response, per second of it
+      (threshold: Goldman-Eisler 1968; De Jong & Bosker 2013).
+    - ``mean_pause_s``: their mean length; None where there is none.
+    - ``phonation_ratio``: share of the response that is sound, 0 to 1 (Kormos & Dénes 2004).
+    - ``f0_range_semitones``: from the 5th to the 95th percentile of f0 where the voice sounds.
+    - ``loudness_range_db``: from the 10th to the 95th percentile of the level of the sounds, the
+      percentiles of loudness range (EBU Tech 3342), in windows of 64 ms.
+    - ``filled_pauses``: hesitations a recogniser wrote down; None without one that keeps them.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n,)
+        Mono, 16 kHz; any gain and any length.
+    rate : int
+        Must be 16000.
+    transcript : Transcript, optional
+        What a recogniser heard in the same samples.
+
+    Returns
+    -------
+    dict
+        A finite number for each of `MEASURES`, or None where it is not defined (silence, no pause
+        to take the mean of) or cannot be had here (see `measures_missing`).
+
+    Raises
+    ------
+    InputError
+        If the samples are not mono, floating-point and finite, or of another rate.
+    """
+    return measures_of(analyse(samples, rate), transcript=transcript)
+
+
+def measures_of(
+    analysis: Analysis, *, transcript: Transcript | None = None
+) -> dict[str, float | None]:
+    """Return what `speech_measures` returns, of a recording that is analysed already."""
+    made: dict[str, float | None] = dict.fromkeys(MEASURES)
+    if transcript is not None and transcript.filled_pauses is not None:
+        made["filled_pauses"] = float(transcript.filled_pauses)
+    level = analysis.level
+    if level is None or not level.is_sounding.any():
+        return made
+    sounds = stretches(level.is_sounding, True)
+    first, end = sounds[0][0], sounds[-1][1]
+    response_s = (end - first) * FRAME_HOP_S
+    sounding_s = int(level.is_sounding.sum()) * FRAME_HOP_S
+    pauses_s = [(b - a) * FRAME_HOP_S for a, b in stretches(level.is_sounding[first:end], False)]
+    syllables = len(_nuclei(level, analysis.voicing))
+    made["speech_rate_syllables_per_s"] = syllables / response_s
+    made["articulation_rate_syllables_per_s"] = syllables / sounding_s
+    made["pause_rate_per_s"] = len(pauses_s) / response_s
+    made["mean_pause_s"] = float(np.mean(pauses_s)) if pauses_s else None
+    made["phonation_ratio"] = sounding_s / response_s
+    made["loudness_range_db"] = _between(level.smooth_db[level.is_sounding], 10, 95)
+    if analysis.f0 is not None:
+        voice_hz = _voice_hz(level, analysis.f0)
+        if len(voice_hz) * FRAME_HOP_S >= _LEAST_VOICED_S:
+            made["f0_range_semitones"] = _between(12 * np.log2(voice_hz), 5, 95)
+    return made
+
+
+def measures_missing() -> dict[str, str]:
+    """Return, by name, why measures cannot be had here, whatever the recording."""
+    reason = f0_missing()
+    return {} if reason is None else {"f0_range_semitones": reason}
+
+
+def syllable_nuclei_s(analysis: Analysis) -> Float64:
+    """Return the times of the syllable nuclei, in seconds, ascending."""
+    if analysis.level is None:
+        return np.zeros(0)
+    return _nuclei(analysis.level, analysis.voicing).astype(np.float64) * FRAME_HOP_S
+
+
+def _nuclei(level: Level, voicing: F0Track) -> npt.NDArray[np.int64]:
+    from scipy.signal import find_peaks
+
+    lowest = float(level.vowel_db.min()) - _DIP_DB
+    # A recording may begin or end in a syllable: silence is put around it.
+    padded = np.pad(level.vowel_db, 1, constant_values=lowest)
+    peaks, _ = find_peaks(padded, height=level.silence_db, prominence=_DIP_DB)
+    peaks = peaks - 1
+    peaks = peaks[level.is_sounding[peaks]]
+    frames_s = np.flatnonzero(voicing.f0_hz > 0) * voicing.hop_s
+    if not len(frames_s):
+        return np.zeros(0, np.int64)
+    at_s = peaks * FRAME_HOP_S
+    after = np.minimum(np.searchsorted(frames_s, at_s), len(frames_s) - 1)
+    before = np.maximum(after - 1, 0)
+    distance_s = np.minimum(np.abs(frames_s[after] - at_s), np.abs(frames_s[before] - at_s))
+    near: npt.NDArray[np.int64] = peaks[distance_s <= _NEAR_S]
+    return near
+
+
+def _voice_hz(level: Level, f0: F0Track) -> Float64:
+    """Return f0 in Hz of every frame of 5 ms in which the voice sounds."""
+    times_s = np.arange(len(level.is_loud)) * FRAME_HOP_S
+    nearest = np.minimum(np.rint(times_s / f0.hop_s).astype(int), len(f0.f0_hz) - 1)
+    f0_hz = f0.f0_hz[nearest]
+    voiced: Float64 = f0_hz[(f0_hz > 0) & level.is_loud]
+    return voiced
+
+
+def _between(values: Float64, low: float, high: float) -> float:
+    lower, upper = np.percentile(values, [low, high])
+    return float(upper - lower)

@@ -1,0 +1,296 @@
+"""`voiceanon evaluate`: how well speakers are found again, and what the words lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voiceanon.cli.stage_progress import StageProgress
+from voiceanon.cli.stop_request import StopRequest
+from voiceanon.cli.terminal import complain, note, print_json, printable, results
+from voiceanon.errors import DestinationError
+
+if TYPE_CHECKING:
+    from voiceanon.privacy.settings import Settings
+
+__all__ = ["evaluate"]
+
+_INTERRUPTED = 130
+_OWN_FILES = ("report.html", "results.json", "statement.md", "examples", "cache")
+_CHALLENGE = "challenge-"  # and a variant's name: the challenge's own result file
+
+
+def _list_attackers(wanted: bool) -> None:
+    if wanted:
+        from voiceanon.privacy.attackers import all_attackers
+
+        for attacker in all_attackers().values():
+            typer.echo(f"{attacker.name} ({attacker.sides}): {attacker.knowledge}")
+        raise typer.Exit
+
+
+def evaluate(
+    corpus: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CORPUS",
+            help="A folder with one folder a speaker, a CSV (speaker, path, …), a JSONL manifest, "
+            "or a Kaldi data directory.",
+        ),
+    ],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="REPORT", help="A folder for the report.")
+    ],
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|FILE.toml", help="What is measured; may be repeated."),
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TRAIN_CORPUS", help="Speech of other people, for attackers that train."
+        ),
+    ] = None,
+    attackers: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="Only these attackers; see --list-attackers."),
+    ] = None,
+    list_attackers: Annotated[  # noqa: ARG001 (acts when it is parsed)
+        bool,
+        typer.Option(
+            "--list-attackers", callback=_list_attackers, is_eager=True, help="Name all and stop."
+        ),
+    ] = False,
+    baselines: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,…", help="Of raw, mcadams, world: measured beside, to judge attackers by."
+        ),
+    ] = "raw,mcadams,world",
+    light: Annotated[
+        bool,
+        typer.Option(
+            "--light", help="Minutes instead of an hour: no torch, no cloning, less training."
+        ),
+    ] = False,
+    speaker_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="d-vector, cam++, ge2e or onnx:FILE; may be repeated. "
+            "By default the two strongest that are installed.",
+        ),
+    ] = None,
+    recogniser: Annotated[
+        str,
+        typer.Option(
+            metavar="SPEC",
+            help="auto, none, pocketsphinx, whisper:FOLDER or module:function.",
+        ),
+    ] = "auto",
+    words: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Utterances that are recognised.")
+    ] = None,
+    naturalness: Annotated[
+        bool, typer.Option(help="Predict listeners' scores, where installed.")
+    ] = True,
+    training_hours: Annotated[
+        float | None,
+        typer.Option(min=0.01, metavar="H", help="Of speech that attackers train on, at most."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes; all cores by default.")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where anonymized speech, embeddings and transcripts are kept; REPORT/cache by "
+            "default. Treat it like the recordings.",
+        ),
+    ] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object a variant on stdout.")
+    ] = False,
+) -> None:
+    r"""Measure a recipe: attackers try to find the speakers again, a recogniser counts the words.
+
+    Writes `report.html` (self-contained), `results.json` and `statement.md` into REPORT. The
+    corpus is anonymized with draws of its own for enrolment, trial and the attackers' training;
+    raw speech, McAdams (the VoicePrivacy challenge's B2) and a WORLD copy are measured beside it.
+    The lowest equal error rate (EER) of all attackers counts: 0 % is always recognised, 50 % is
+    chance.
+
+    For example:
+
+    ```
+    voiceanon evaluate corpus/ -o report/ --train others/
+    voiceanon evaluate dev/metadata.csv -o report/ --train train/ --light
+    voiceanon evaluate dev/ -o report/ --train train/ --recipe template --recipe flat.toml \
+        --recogniser whisper:models/whisper-base
+    ```
+
+    Interrupted, it goes on where it was when started again with the same REPORT. The cache below
+    REPORT holds embeddings of voices: delete it when you are done.
+    """
+    from voiceanon.privacy.corpora.reading import read_corpus
+    from voiceanon.privacy.evaluation import evaluate as run
+
+    settings = _settings(
+        recipe, attackers, baselines, light, speaker_model, recogniser, words, naturalness,
+        training_hours, workers,
+    )  # fmt: skip
+    measured = read_corpus(corpus)
+    training = None if train is None else read_corpus(train)
+    _prepare(out, corpus)
+    command = "voiceanon " + shlex.join(sys.argv[1:])
+    try:
+        with StopRequest() as stop, StageProgress() as progress:
+
+            def advance(what: str, done: int, total: int) -> None:
+                stop.check()
+                progress.advance(what, done, total)
+
+            found = run(
+                measured, out, settings, training=training, progress=advance, cache=cache,
+                command=command,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        complain("interrupted; start it again with the same REPORT and it goes on")
+        raise typer.Exit(_INTERRUPTED) from None
+    _write(found, out)
+    _show(found, out, json_lines)
+
+
+def _settings(
+    recipes: list[str] | None,
+    attackers: str | None,
+    baselines: str,
+    light: bool,
+    models: list[str] | None,
+    recogniser: str,
+    words: int | None,
+    naturalness: bool,
+    training_hours: float | None,
+    workers: int | None,
+) -> Settings:
+    from voiceanon.privacy.settings import Settings
+    from voiceanon.recipe import Recipe
+
+    chosen = []
+    for name in recipes or ["default"]:
+        # Nothing is delivered to anybody here, so the vocoder alone may be measured too.
+        read = Recipe.read if name.lower().endswith(".toml") else Recipe.named
+        chosen.append(read(name, allow_unprotected=True))
+    return Settings(
+        recipes=tuple(chosen),
+        baselines=tuple(_names(baselines)),
+        attackers=None if attackers is None else tuple(_names(attackers)),
+        speaker_models=None if models is None else tuple(models),
+        recogniser=recogniser,
+        words=words,
+        light=light,
+        naturalness=naturalness,
+        training_hours=training_hours,
+        workers=workers or os.cpu_count() or 1,
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip() and name.strip() != "none"]
+
+
+def _prepare(out: Path, corpus: Path) -> None:
+    """Make the folder, or refuse it: nothing of anybody else's may be overwritten."""
+    here, there = out.resolve(), corpus.resolve()
+    if here == there or there in here.parents:
+        raise DestinationError(f"the report {str(out)!r} may not lie inside the corpus")
+    if out.exists() and not out.is_dir():
+        raise DestinationError(f"the report {str(out)!r} is not a folder")
+    if out.is_dir():
+        foreign = [
+            p.name
+            for p in out.iterdir()
+            if not (p.name in _OWN_FILES or p.name.startswith(_CHALLENGE))
+        ]
+        if foreign:
+            raise DestinationError(
+                f"the report {str(out)!r} holds other files ({printable(foreign[0])}): "
+                "give a new folder, or one of an earlier evaluation"
+            )
+    try:
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise DestinationError(f"the report cannot be made: {error.strerror}") from error
+
+
+def _write(found: dict[str, Any], out: Path) -> None:
+    from voiceanon.privacy.corpora.challenge_results import write_results
+    from voiceanon.report.evaluation import write_report
+    from voiceanon.report.statement import write_statement
+
+    part = out / "results.json.part"
+    part.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(out / "results.json")
+    for variant in found["variants"]:
+        if variant["kind"] != "raw" and variant["privacy"]:
+            place = out / f"{_CHALLENGE}{variant['name']}.txt"
+            write_results(found, place, variant=variant["name"], overwrite=True)
+    write_report(found, out)
+    write_statement(found, out)
+
+
+def _show(found: dict[str, Any], out: Path, json_lines: bool) -> None:
+    for warning in found["warnings"]:
+        (complain if warning["level"] == "red" else note)(warning["text"])
+    if json_lines:
+        for variant in found["variants"]:
+            privacy = variant["privacy"] or {}
+            print_json(
+                {
+                    "type": "variant",
+                    "name": variant["name"],
+                    "kind": variant["kind"],
+                    "headline": privacy.get("headline"),
+                    "headline_single": privacy.get("headline_single"),
+                    "words": variant["words"],
+                }
+            )
+        print_json({"type": "evaluation", "report": str(out), "took_s": found["took_s"]})
+        return
+    _table(found)
+    note(f"report in {out}/report.html, figures in results.json, one page in statement.md")
+
+
+def _table(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(title="Lowest EER of all attackers, % (50 is chance), and words lost")
+    for heading in ("variant", "one utterance", "pooled", "WER above raw"):
+        table.add_column(heading)
+    for variant in found["variants"]:
+        privacy = variant["privacy"] or {}
+        heads = [privacy.get(key) for key in ("headline_single", "headline")]
+        lost = (variant["words"] or {}).get("wer_minus_raw_points")
+        table.add_row(
+            printable(variant["label"]), *map(_head, heads), "–" if lost is None else _range(lost)
+        )
+    results().print(table)
+
+
+def _head(head: dict[str, Any] | None) -> str:
+    if head is None:
+        return "–"
+    return f"{_range(head['eer_percent'])}\n{head['attacker']}, {head['pooling']}"
+
+
+def _range(figures: list[float | None]) -> str:
+    value, low, high = (None if figure is None else f"{figure:.1f}" for figure in figures)
+    return f"{value}" if low is None else f"{value} ({low} to {high})"

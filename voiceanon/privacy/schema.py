@@ -1,0 +1,63 @@
+"""The shape of ``results.json``: what every key of an evaluation's figures means.
+
+The top level is a dict with
+
+``schema``
+    `SCHEMA`; another version has another name.
+``created``, ``took_s``, ``command``, ``light``, ``versions``
+    When, how long, what was typed, whether the light set of attackers was used, and versions of
+    this package and of those that were used. Only ``created`` and ``took_s`` (and a variant's
+    ``speed_x_real_time``) differ between two runs of the same data, models and versions.
+``corpus``, ``training``
+    ``name``, ``speakers``, ``recordings``, ``hours``, ``female``, ``male``, ``sessions``,
+    ``transcripts``, ``hash`` (of content), ``notes`` (what was left out, merged or guessed);
+    ``training`` is null where none was given.
+``protocol``
+    ``splits``, ``bootstrap`` (resamples), ``poolings`` (smallest first), ``among`` (N′ of
+    linkability), ``secret`` (the start of the fixed evaluation secret), ``enrolment``.
+``models``
+    ``speaker``: a list of ``name``, ``version``, ``licence``; ``recogniser``: ``name``,
+    ``version``, ``is_weak``, or null.
+``variants``
+    One dict for each, below.
+``warnings``
+    ``level`` (``"red"``: read before any figure; ``"note"``) and ``text``.
+``not_measured``
+    ``what`` and ``why``.
+
+A variant has ``name``, ``kind`` (``"recipe"``, ``"raw"``, ``"mcadams"``, ``"world"``, ``"call"``),
+``label``, ``recipe`` (``name``, ``version``, ``hash``, ``settings``; or null),
+``speed_x_real_time``, and
+
+``privacy``
+    Null with one speaker. ``attacks``: one row for each attacker, pooling and gender rule
+    (``"all"``, ``"same"``), of the configuration with the lowest EER: ``attacker``,
+    ``configuration``, ``configurations_tried``, ``sides``, ``knowledge``, ``pooling``,
+    ``gender``, ``enrol_utterances``, ``trial_utterances`` (means), ``trials``, ``targets``,
+    ``eer_percent`` (value, low, high), ``eer_hull_percent``, ``cllr`` (after linear calibration
+    on the same trials), ``cllr_min``, ``d_sys``, ``zebra`` (``expected_bits``,
+    ``worst_log10_lr``, ``category``), ``tpr_percent_at_fpr``, ``worst_speakers``, and for all
+    genders ``det`` and, with one enrolment a speaker, ``rank1`` and ``linkability`` by N′.
+    ``headline``: the lowest EER at the largest pooling of any attacker but the ignorant;
+    ``headline_single``: the same with one utterance a side. ``copies``: recordings ``checked``
+    and ``found`` to hold stretches of the original. ``cloning``: the share of clones that pass.
+    ``not_measured``: attackers, and why.
+``words``
+    ``utterances``, ``recogniser``, ``normaliser``, ``references``, ``wer_percent``,
+    ``cer_percent``, ``wer_minus_raw_points``, ``cer_minus_raw_points``, each (value, low, high).
+``delivery``
+    ``utterances``, ``judged_by``, ``correlations`` by measure, ``voicing_agreement``, ``rho_f0``.
+``naturalness``, ``voices``
+    Predicted listeners' scores; gain of voice distinctiveness, dB.
+``examples``
+    Anonymised recordings beside the report: ``recording`` and ``path``.
+
+Rates are percent where the name says so, else fractions; intervals are 95 %, over speakers, and
+their ends are null with one speaker.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SCHEMA"]
+
+SCHEMA = "voiceanon-evaluation/1"
