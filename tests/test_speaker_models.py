@@ -123,6 +123,17 @@ def test_mel_triangles_are_slaneys(size: int) -> None:
     assert _triangles(size) == pytest.approx(expected.T, abs=1e-9)
 
 
+def test_mel_bands_are_those_of_librosa() -> None:
+    librosa = pytest.importorskip("librosa")
+    samples = voice(10, 1.5)
+    given = {"y": samples, "sr": 16000, "hop_length": 160, "n_mels": 40}
+    expected = librosa.feature.melspectrogram(n_fft=400, **given).T
+    assert np.allclose(mel_40(samples), expected, rtol=1e-3, atol=1e-6)
+    given |= {"window": "hamming", "center": False, "win_length": 400}
+    expected = np.log10(librosa.feature.melspectrogram(n_fft=512, **given).T + 1e-10)
+    assert np.allclose(log_mel_40(samples), expected, atol=1e-3)
+
+
 def test_a_tone_lands_in_the_band_of_its_frequency() -> None:
     for hz, band in ((200.0, 2), (6000.0, 35)):
         tone = np.sin(2 * np.pi * hz * np.arange(16000) / 16000).astype(np.float32)

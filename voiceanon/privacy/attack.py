@@ -11,7 +11,14 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from voiceanon.privacy.corpora.recordings import Recording
 
-__all__ = ["Attacker", "Evidence", "FeatureExtractor", "SpeakerModel", "Verifier"]
+__all__ = [
+    "Attacker",
+    "Evidence",
+    "FeatureExtractor",
+    "SpeakerModel",
+    "Verifier",
+    "nothing_to_undo",
+]
 
 Real = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.float32]
@@ -136,3 +143,13 @@ class Attacker(Protocol):
 
     def verifiers(self, evidence: Evidence) -> dict[str, Verifier]:
         """Return verifiers by configuration; the one with the lowest EER counts."""
+
+
+def nothing_to_undo(evidence: Evidence) -> str | None:
+    """Return why an attack on a change is not measured: raw speech and copies have none.
+
+    Such attacks take minutes each, and weaker attackers recognise an unchanged voice.
+    """
+    if evidence.options.get("keeps_the_voice"):
+        return "the voice is as it was: weaker attackers recognise it"
+    return None

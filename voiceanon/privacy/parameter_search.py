@@ -35,8 +35,8 @@ def common_guess(
     evidence : Evidence
         What is under attack.
     model : SpeakerModel
-        Judge of closeness: how far the largest cosine with an original recording is above the mean
-        one, averaged over the voters.
+        Judge of closeness: the largest cosine with an original recording, both centred on the
+        mean of the originals, averaged over the voters.
     recordings : int
         How many trial recordings vote, at even distances over the corpus.
     length_s : float
@@ -94,7 +94,10 @@ class _Search:
         self._sounds = [
             loudest_stretch(evidence.samples("trial", int(i)), length_s) for i in voters
         ]
-        self._original = unit(evidence.vectors("original", model))
+        original = unit(evidence.vectors("original", model))
+        # Around the mean voice, so that sounds that are near to everybody do not win.
+        self._middle = original.mean(0)
+        self._known = unit(original - self._middle)
         self.closeness: dict[Undoing, float] = {}
 
     def best(self, guesses: Sequence[Undoing]) -> Undoing:
@@ -109,8 +112,6 @@ class _Search:
 
     def _listen(self, guess: Undoing) -> float:
         heard = unit(np.stack([self._model.embed(undone(s, [guess])[0]) for s in self._sounds]))
-        cosines = heard @ self._original.T
-        own = np.arange(len(heard)), self._voters
-        cosines[own] = np.nan
-        # Relative to the mean, so that sounds that are near to everybody do not win.
-        return float((np.nanmax(cosines, axis=1) - np.nanmean(cosines, axis=1)).mean())
+        cosines = unit(heard - self._middle) @ self._known.T
+        cosines[np.arange(len(heard)), self._voters] = -1.0
+        return float(cosines.max(1).mean())

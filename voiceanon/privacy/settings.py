@@ -33,7 +33,7 @@ class Settings:
     recogniser : str
         ``"auto"``, ``"none"``, ``"pocketsphinx"``, ``"whisper:FOLDER"`` or ``"module:function"``.
     words : int, optional
-        Utterances that are recognised; None for 80 (12 with a light run or a slow recogniser).
+        Utterances that are recognised; None for 80 (10 with a weak, and slow, recogniser).
     light : bool
         Without torch, cloning and large networks: minutes instead of an hour.
     naturalness : bool

@@ -38,7 +38,7 @@ __all__ = ["Utility", "spread_over_speakers"]
 
 Real = npt.NDArray[np.float64]
 
-_WORDS, _WORDS_WEAK = 80, 12
+_WORDS, _WORDS_WEAK = 80, 10
 _NATURALNESS = 60
 _DELIVERY, _DELIVERY_LIGHT = 240, 60
 _DELIVERY_VERSION = "delivery-1"

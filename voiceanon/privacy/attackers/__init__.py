@@ -22,18 +22,19 @@ __all__ = ["ENTRY_POINTS", "all_attackers", "chosen_attackers"]
 
 # A package adds an attacker by an entry point of this group: a class that takes no arguments.
 ENTRY_POINTS = "voiceanon.attackers"
+_TRAINED = ("semi-informed", "fine-tuned", "statistics", "rhythm")
 # They need torch or minutes of synthesis.
 _HEAVY = ("fine-tuned", "cloning")
 
 
 def all_attackers() -> dict[str, Attacker]:
     """Return every attacker by name, weakest first; the one that joins others comes last."""
-    trained: list[Attacker] = [SemiInformed(), FineTuned(), Statistics(), Rhythm()]
-    found: list[Attacker] = [Ignorant(), LazyInformed(), *trained]
+    found: list[Attacker] = [Ignorant(), LazyInformed()]
+    found += [SemiInformed(), FineTuned(), Statistics(), Rhythm()]
     found += [Waveform(), Restoration(), Cloning()]
     for point in entry_points(group=ENTRY_POINTS):
         found.append(point.load()())
-    found.append(Joined(trained))
+    found.append(Joined([attacker for attacker in found if attacker.name in _TRAINED]))
     return {attacker.name: attacker for attacker in found}
 
 
@@ -54,8 +55,12 @@ def chosen_attackers(names: Sequence[str] | None, *, light: bool) -> list[Attack
     """
     known = all_attackers()
     if names is None:
-        return [a for a in known.values() if not (light and a.name in _HEAVY)]
+        names = [name for name in known if not (light and name in _HEAVY)]
     for name in names:
         if name not in known:
             raise InputError(f"attacker is {name!r}: it must be one of {', '.join(known)}")
-    return [attacker for name, attacker in known.items() if name in names]
+    found = [attacker for name, attacker in known.items() if name in names]
+    if Joined.name in names:
+        # What was not asked for is not added up either.
+        found[-1] = Joined([attacker for attacker in found if attacker.name in _TRAINED])
+    return found

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.privacy.attack import Evidence, SpeakerModel, Verifier
+from voiceanon.privacy.attack import (
+    Evidence,
+    SpeakerModel,
+    Verifier,
+    nothing_to_undo,
+)
 from voiceanon.privacy.backends import Cosine, PooledVerifier, unit
 from voiceanon.privacy.clone_making import CloneSettings, clone_sides, sources
 from voiceanon.privacy.clones import clone_result
@@ -96,6 +101,8 @@ class Cloning:
 
     def missing(self, evidence: Evidence) -> str | None:
         """Return why it cannot be measured, or None."""
+        if (why := nothing_to_undo(evidence)) is not None:
+            return why
         if not evidence.models:
             return "no speaker model is installed"
         if clone_sides(evidence) is None:

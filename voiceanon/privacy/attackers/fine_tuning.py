@@ -50,7 +50,7 @@ class FineTuning:
     margin: float = 0.2
     scale: float = 30.0
     teaching: float = 5.0
-    draws: int = 2
+    draws: int = 1
     threads: int = 2
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from voiceanon.checks.optional import why_missing
 from voiceanon.errors import InputError
 from voiceanon.keys import Draws
-from voiceanon.privacy.attack import Evidence, Verifier
+from voiceanon.privacy.attack import Evidence, Verifier, nothing_to_undo
 from voiceanon.privacy.attackers.fine_tuning import FineTuning, Material, fine_tune
 from voiceanon.privacy.attackers.speaker_network import (
     Bands,
@@ -57,6 +57,10 @@ class FineTuned:
         "originals it has, and trains LDA and PLDA on what the network then hears"
     )
 
+    # What a fusion of attackers takes: vectors of the training speakers themselves are far tighter
+    # than those of strangers, so that LDA and PLDA learn less from them than the cosine knows.
+    fused = ("cosine+centred",)
+
     def __init__(
         self,
         settings: FineTuning | None = None,
@@ -67,7 +71,7 @@ class FineTuned:
 
     def missing(self, evidence: Evidence) -> str | None:
         """Return why it cannot be measured, or None."""
-        return no_training(evidence) or why_missing("torch")
+        return nothing_to_undo(evidence) or no_training(evidence) or why_missing("torch")
 
     def verifiers(self, evidence: Evidence) -> dict[str, Verifier]:
         """Return every back-end on the vectors of the trained network."""

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.privacy.attack import Evidence, SpeakerModel, Verifier
+from voiceanon.privacy.attack import (
+    Evidence,
+    SpeakerModel,
+    Verifier,
+    nothing_to_undo,
+)
 from voiceanon.privacy.attackers.trained import no_training, training_speakers
 from voiceanon.privacy.backends import Cosine, PooledVerifier, trained_backends, unit
 from voiceanon.privacy.parameter_search import MOST_GUESSES, common_guess
@@ -25,6 +30,7 @@ _EXPONENTS = tuple(Undoing(exponent=e) for e in (1.15, 1.35, 1.6, 1.85))
 # 2 s of speech cost an attacker three times the errors of 3 s; more than 3 s gains nothing.
 _SHORTEST_S, _LONGEST_S = 2.0, 3.0
 _VOTERS, _VOTE_S = 20, 6.0
+_VOTERS_LIGHT = (8, 4.0)
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,9 @@ class Restoration:
 
     def missing(self, evidence: Evidence) -> str | None:
         """Return why it cannot be measured, or None."""
-        return None if evidence.models else "no speaker model is installed"
+        return nothing_to_undo(evidence) or (
+            None if evidence.models else "no speaker model is installed"
+        )
 
     def missing_regression(self, evidence: Evidence) -> str | None:
         """Return why the way back cannot be learned, or None; the search needs no training."""
@@ -122,7 +130,8 @@ class Restoration:
             for choice in ("pair", "recording"):
                 label = f"{what}, best a {choice}, centred"
                 found[label] = BestUndoing(original, vectors, choice, centred=True)
-        guess = common_guess(evidence, model, recordings=_VOTERS, length_s=_VOTE_S)
+        voters, vote_s = _VOTERS_LIGHT if evidence.options.get("light") else (_VOTERS, _VOTE_S)
+        guess = common_guess(evidence, model, recordings=voters, length_s=vote_s)
         if guess != Undoing():
             turned = evidence.features("trial", HeardUndone(model, (guess,), 60.0))
             cosine = Cosine()
@@ -133,6 +142,8 @@ class Restoration:
         return found
 
     def _length_s(self, evidence: Evidence) -> float:
+        if evidence.options.get("light"):
+            return _SHORTEST_S
         budget_s = float(evidence.options.get("restoration_budget_s", self._budget_s))
         count = evidence.count("trial")
         lengths = [r.length_s or r.duration_s or 8.0 for r in evidence.recordings]
