@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.privacy.attack import Attacker, Evidence, Verifier
+from voiceanon.privacy.attackers.finetuned import FineTuned
 from voiceanon.privacy.attackers.trained import FUSED
 
 __all__ = ["Joined"]
@@ -69,13 +70,19 @@ class Joined:
     def verifiers(self, evidence: Evidence) -> dict[str, Verifier]:
         """Return one verifier a subset of attackers, weighting and back-end."""
         known = {attacker.name: attacker.verifiers(evidence) for attacker in self._able(evidence)}
+        # A network that was trained on the same speech needs no back-end of its own.
+        own = {
+            attacker.name: attacker.fused
+            for attacker in self._able(evidence)
+            if isinstance(attacker, FineTuned)
+        }
         found: dict[str, Verifier] = {}
         for backend in FUSED:
             members = {
                 f"{attacker} {name.removesuffix(backend)}".strip(): verifier
                 for attacker, verifiers in known.items()
                 for name, verifier in verifiers.items()
-                if name.endswith(backend)
+                if name.endswith(own.get(attacker, backend))
             }
             for size in range(2, min(len(members), _MOST) + 1):
                 for chosen in itertools.combinations(members, size):
