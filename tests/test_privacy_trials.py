@@ -97,6 +97,24 @@ def test_a_corpus_may_fix_its_sides() -> None:
     assert sides[0].trial[:, 12].sum() == 0
 
 
+def test_a_corpus_may_bring_its_own_list_of_trials() -> None:
+    recordings = [
+        *people([2, 2, 2], 1, side="enrol"),
+        *[Recording(f"t{i}", f"s{i % 3:02}", Path("x.wav"), side="trial") for i in range(6)],
+    ]
+    trial_list = [("s00", "t0", True), ("s01", "t0", False), ("s02", "t5", True)]
+    sides = split_sides(recordings, BY_NAME["all-1"], draws(), trial_list)
+    assert sides is not None
+    owner = np.array([int(r.speaker[1:]) for r in recordings])
+    trials = pooled_trials(matrices(ByOwner(owner), sides), sides)
+    assert trials is not None
+    pairs = sorted(zip(trials.enrol, trials.trial, strict=True))
+    assert pairs == [(0, 0), (1, 0), (2, 2)]
+    everything = split_sides(recordings, BY_NAME["all-all"], draws(), trial_list)
+    assert everything is not None
+    assert everything[0].listed is None  # pooled trials are on nobody's list
+
+
 def test_large_corpora_are_thinned_evenly() -> None:
     sides = split_sides(people([40] * 20, 4), BY_NAME["1-1"], draws())
     assert sides is not None

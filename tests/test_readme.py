@@ -66,6 +66,15 @@ def test_the_readme_has_code_of_every_kind():
     assert README.count("```python") == len(PYTHON)
 
 
+def test_the_attackers_are_those_that_exist():
+    from voiceanon.privacy.attackers import all_attackers
+
+    told = {name: sides for name, sides, _ in rows_of("attacker")}
+    assert list(told) == list(all_attackers())
+    for name, attacker in all_attackers().items():
+        assert told[name].startswith("original" if attacker.sides[0] == "o" else "anonymized")
+
+
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_python_runs(number, folder):
     needs, code = PYTHON[number]

@@ -147,7 +147,7 @@ class _Run:
         self.not_measured += [{"what": "corpus", "why": text} for text in limits(kept, trained)]
         people = len({recording.speaker for recording in self._recordings})
         self._models = self._open_models() if people > 1 else ()
-        self._protocol = Protocol(self._recordings)
+        self._protocol = Protocol(self._recordings, corpus.trials)
         self._drawn: dict[Pooling, list[Sides]] = self._protocol.sides() if people > 1 else {}
         if people > 1:
             for pooling in POOLINGS:

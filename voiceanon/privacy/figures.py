@@ -57,9 +57,12 @@ class Protocol:
     ----------
     recordings : tuple of Recording
         The measured corpus.
+    trial_list : tuple of (str, str, bool)
+        Its own list of trials, if it has one.
     """
 
     recordings: tuple[Recording, ...]
+    trial_list: tuple[tuple[str, str, bool], ...] = ()
 
     @property
     def sex(self) -> list[str]:
@@ -72,7 +75,8 @@ class Protocol:
         secret = derive(EVALUATION_SECRET, "splits")
         found = {}
         for pooling in POOLINGS:
-            drawn = split_sides(self.recordings, pooling, Draws(secret, pooling.name))
+            draws = Draws(secret, pooling.name)
+            drawn = split_sides(self.recordings, pooling, draws, self.trial_list)
             if drawn is not None:
                 found[pooling] = drawn
         return found
@@ -157,7 +161,9 @@ def attack_figures(
 
 
 def _one_enrolment_each(sides: Sequence[Sides]) -> bool:
-    return all(len(np.unique(s.enrol_speaker)) == len(s.enrol_speaker) for s in sides)
+    return all(
+        s.listed is None and len(np.unique(s.enrol_speaker)) == len(s.enrol_speaker) for s in sides
+    )
 
 
 def _own_columns(side: Sides) -> npt.NDArray[np.int64]:

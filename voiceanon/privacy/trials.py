@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,12 +52,15 @@ class Sides:
         Which recordings are pooled.
     enrol_speaker, trial_speaker : ndarray of int, shape (g,) and (h,)
         Index of the speaker in the sorted list of names.
+    listed : ndarray of bool, shape (h, g), optional
+        Which pairs the corpus's own trial list holds; all of them if None.
     """
 
     enrol: Real
     enrol_speaker: Ints
     trial: Real
     trial_speaker: Ints
+    listed: npt.NDArray[np.bool_] | None = None
 
 
 def speaker_names(recordings: Sequence[Recording]) -> list[str]:
@@ -66,7 +69,10 @@ def speaker_names(recordings: Sequence[Recording]) -> list[str]:
 
 
 def split_sides(
-    recordings: Sequence[Recording], pooling: Pooling, draws: Draws
+    recordings: Sequence[Recording],
+    pooling: Pooling,
+    draws: Draws,
+    trial_list: Sequence[tuple[str, str, bool]] = (),
 ) -> list[Sides] | None:
     """Return the groups of every drawn split, or None if the corpus is too small for the pooling.
 
@@ -82,6 +88,9 @@ def split_sides(
         How many are averaged.
     draws : Draws
         What the splits are drawn from.
+    trial_list : sequence of (str, str, bool)
+        The corpus's own pairs of enrolled speaker and trial recording, and whether they are one
+        person's. Where trials are single recordings, only these pairs are judged.
 
     Returns
     -------
@@ -116,8 +125,24 @@ def split_sides(
         if len(both) < 2 or (not is_fixed and len(both) * 2 < len(names)):
             return None
         parts = [_thinned(rows[s], speakers[s], draws) for s in (0, 1)]
-        drawn.append(Sides(*parts[0], *parts[1]))
+        sides_drawn = Sides(*parts[0], *parts[1])
+        if trial_list and pooling.trial == 1:
+            sides_drawn = _listed(sides_drawn, names, recordings, trial_list)
+        drawn.append(sides_drawn)
     return drawn
+
+
+def _listed(
+    sides: Sides,
+    names: Sequence[str],
+    recordings: Sequence[Recording],
+    trial_list: Sequence[tuple[str, str, bool]],
+) -> Sides:
+    pairs = {(speaker, key) for speaker, key, _ in trial_list}
+    keys = [recordings[int(row.argmax())].key for row in sides.trial]
+    enrolled = [names[speaker] for speaker in sides.enrol_speaker]
+    listed = np.array([[(name, key) in pairs for name in enrolled] for key in keys], bool)
+    return replace(sides, listed=listed)
 
 
 def _fixed(own: list[Recording]) -> npt.NDArray[np.bool_]:
@@ -191,12 +216,15 @@ def pooled_trials(
     Trials, or None
         None if no target or no non-target is left.
     """
-    flat, enrol, trial = [], [], []
+    flat, enrol, trial, judged = [], [], [], []
     for matrix, side in zip(scores, sides, strict=True):
         flat.append(matrix.ravel())
         enrol.append(np.broadcast_to(side.enrol_speaker, matrix.shape).ravel())
         trial.append(np.broadcast_to(side.trial_speaker[:, None], matrix.shape).ravel())
-    parts = np.concatenate(flat), np.concatenate(enrol), np.concatenate(trial)
+        kept = np.ones(matrix.shape, bool) if side.listed is None else side.listed
+        judged.append(kept.ravel())
+    of_list = np.concatenate(judged)
+    parts = tuple(np.concatenate(part)[of_list] for part in (flat, enrol, trial))
     if sex is not None:
         known = np.array(sex)
         kept = (known[parts[1]] == known[parts[2]]) & (known[parts[1]] != "")
