@@ -17,7 +17,12 @@ from voiceanon.privacy.attack import Attacker, SpeakerModel
 from voiceanon.privacy.attackers import chosen_attackers
 from voiceanon.privacy.cache import Cache
 from voiceanon.privacy.collected import Collected, usable
-from voiceanon.privacy.corpora.checking import check_corpus, corpus_hash, refuse_overlap
+from voiceanon.privacy.corpora.checking import (
+    CorpusCheck,
+    check_corpus,
+    corpus_facts,
+    refuse_overlap,
+)
 from voiceanon.privacy.corpora.limits import limits
 from voiceanon.privacy.corpora.recordings import Corpus, Recording
 from voiceanon.privacy.examples import write_examples
@@ -119,18 +124,10 @@ class _Run:
     ) -> None:
         self._settings, self._store, self._pool, self._folder = settings, store, pool, folder
         self.not_measured: list[dict[str, str]] = []
-        self._corpus = corpus
         opened = check_corpus(corpus)
-        self._recordings, left_out = usable(opened.recordings, pool, "reading the corpus")
-        left_out = [*opened.left_out, *left_out]
-        self._notes = [*corpus.notes, *_left_out(left_out)]
-        if not self._recordings:
-            raise InputError(
-                f"none of {len(corpus.recordings)} recordings can be read; the first: "
-                + "; ".join(f"{key}: {reason}" for key, reason in left_out[:3])
-            )
-        self._training: tuple[Recording, ...] = ()
-        self._training_notes: list[str] = []
+        self._measured = _readable(corpus.notes, opened, opened.recordings, pool, "the corpus")
+        self._recordings = self._measured.recordings
+        self._trained: Corpus | None = None
         if training is not None:
             opened = check_corpus(training)
             wanted = training_set(
@@ -138,13 +135,10 @@ class _Run:
                 most_hours=settings.training_hours or (_LIGHT_HOURS if settings.light else _HOURS),
                 **(_LIGHT_TRAINING if settings.light else {}),
             )
-            self._training, left_out = usable(wanted, pool, "reading the training corpus")
-            left_out = [*opened.left_out, *left_out]
-            self._training_notes = [*training.notes, *_left_out(left_out)]
-            self._training_name = training.name
-        kept = Corpus(corpus.name, self._recordings)
-        trained = Corpus(training.name, self._training) if training is not None else None
-        self.not_measured += [{"what": "corpus", "why": text} for text in limits(kept, trained)]
+            self._trained = _readable(training.notes, opened, wanted, pool, "the training corpus")
+        self.not_measured += [
+            {"what": "corpus", "why": text} for text in limits(self._measured, self._trained)
+        ]
         people = len({recording.speaker for recording in self._recordings})
         self._models = self._open_models() if people > 1 else ()
         self._protocol = Protocol(self._recordings, corpus.trials)
@@ -178,10 +172,8 @@ class _Run:
             "command": command,
             "light": self._settings.light,
             "versions": _versions(),
-            "corpus": _described(self._corpus.name, self._recordings, self._notes),
-            "training": _described(self._training_name, self._training, self._training_notes)
-            if self._training
-            else None,
+            "corpus": corpus_facts(self._measured),
+            "training": None if self._trained is None else corpus_facts(self._trained),
             "protocol": {
                 "splits": max((len(sides) for sides in self._drawn.values()), default=0),
                 "bootstrap": 200,
@@ -204,7 +196,7 @@ class _Run:
         collected = Collected(
             variant,
             self._recordings,
-            self._training,
+            () if self._trained is None else self._trained.recordings,
             self._models,
             self._store,
             self._pool,
@@ -269,29 +261,23 @@ class _Run:
         return found
 
 
-def _left_out(reasons: Sequence[tuple[str, str]]) -> list[str]:
-    if not reasons:
-        return []
-    shown = "; ".join(f"{key}: {reason}" for key, reason in reasons[:3])
-    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    return [f"{len(reasons)} recordings left out: {shown}{more}"]
-
-
-def _described(name: str, recordings: Sequence[Recording], notes: Sequence[str]) -> dict[str, Any]:
-    people = {recording.speaker: recording.sex for recording in recordings}
-    seconds = sum(r.length_s or r.duration_s or 0.0 for r in recordings)
-    return {
-        "name": name,
-        "speakers": len(people),
-        "recordings": len(recordings),
-        "hours": round(seconds / 3600, 3),
-        "female": sum(sex == "F" for sex in people.values()),
-        "male": sum(sex == "M" for sex in people.values()),
-        "sessions": any(recording.session for recording in recordings),
-        "transcripts": sum(bool(recording.text) for recording in recordings),
-        "hash": corpus_hash(Corpus(name, tuple(recordings))),
-        "notes": list(notes),
-    }
+def _readable(
+    notes: tuple[str, ...],
+    opened: CorpusCheck,
+    wanted: Sequence[Recording],
+    pool: Workers,
+    what: str,
+) -> Corpus:
+    """Return those of the wanted recordings that can be read whole; a note names the others."""
+    found, unread = usable(wanted, pool, f"reading {what}")
+    left_out = [*opened.left_out, *unread]
+    shown = "; ".join(f"{key}: {reason}" for key, reason in left_out[:3])
+    if not found:
+        raise InputError(f"no recording of {what} can be read; the first of them: {shown}")
+    if left_out:
+        more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        notes = (*notes, f"{len(left_out)} recordings left out: {shown}{more}")
+    return Corpus(opened.corpus.name, found, notes, opened.corpus.trials)
 
 
 def _enrolment(recordings: Sequence[Recording]) -> str:

@@ -73,7 +73,7 @@ def _of_speaker(own: list[Recording], wanted: int, longest_s: float) -> list[Rec
 def _cut(recording: Recording, longest_s: float) -> Recording:
     if _length_s(recording) <= longest_s:
         return recording
-    return replace(recording, length_s=longest_s)
+    return replace(recording, length_s=longest_s, duration_s=longest_s)
 
 
 def _stretches(recording: Recording) -> list[Recording]:
@@ -89,6 +89,7 @@ def _stretches(recording: Recording) -> list[Recording]:
             key=f"{recording.key}_{number}",
             start_s=round(recording.start_s + number * each_s, 4),
             length_s=round(each_s - 0.01, 4),
+            duration_s=round(each_s - 0.01, 4),
         )
         for number in range(count)
     ]
