@@ -155,6 +155,7 @@ def test_without_training_the_report_says_what_is_missing(corpora, tmp_path) -> 
     assert {row["attacker"] for row in privacy["attacks"]} == {"waveform"}
     missing = {row["what"]: row["why"] for row in privacy["not_measured"]}
     assert "--train" in missing["statistics"]
+    assert missing["cloning"] == "not asked for"
     assert any("no training corpus" in w["text"] for w in found["warnings"] if w["level"] == "red")
 
 
@@ -172,6 +173,18 @@ def test_one_speaker_leaves_words_and_delivery(corpora, tmp_path) -> None:
     assert found["variants"][1]["delivery"]["utterances"] == 4
     assert any("one speaker" in row["why"] for row in found["not_measured"])
     json.dumps(found, allow_nan=False)
+
+
+def test_a_baseline_that_cannot_be_made_is_left_out_and_named(
+    corpora, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(
+        "voiceanon.privacy.variants.why_missing", lambda package: f"{package} is not installed"
+    )
+    wanted = quick(baselines=("raw", "world"), attackers=("waveform",))
+    found = evaluate(read_corpus(corpora[0]), tmp_path, wanted)
+    assert [variant["name"] for variant in found["variants"]] == ["raw", "template"]
+    assert {"what": "baseline world", "why": "pyworld is not installed"} in found["not_measured"]
 
 
 def test_a_speaker_in_both_corpora_is_refused(corpora, tmp_path) -> None:
@@ -248,7 +261,8 @@ def test_the_command_writes_a_report(voiceanon, corpora, tmp_path) -> None:  # n
     # Again into the same folder: everything is there already.
     code, said, said_else = voiceanon("evaluate", dev, "-o", out, "--train", train, *FAST)
     assert code == 0
-    assert "template (recipe)" in said
+    assert "McAdams" not in said
+    assert "template" in said
     assert "report.html" in said_else
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from voiceanon.checks.recognisers import WHISPER_FOLDER
 from voiceanon.errors import InputError
 from voiceanon.privacy.attack import Attacker, SpeakerModel
-from voiceanon.privacy.attackers import chosen_attackers
+from voiceanon.privacy.attackers import all_attackers, chosen_attackers
 from voiceanon.privacy.cache import Cache
 from voiceanon.privacy.collected import Collected, usable
 from voiceanon.privacy.corpora.checking import (
@@ -102,6 +102,11 @@ def evaluate(
     store.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with Workers(settings.workers, progress) as pool:
         run = _Run(corpus, training, settings, store, pool, folder)
+        for variant in list(variants):
+            why = variant.why_missing()
+            if why is not None:
+                variants.remove(variant)
+                run.not_measured.append({"what": f"baseline {variant.name}", "why": why})
         results = run.header(command)
         results["variants"] = [run.variant(variant, attackers) for variant in variants]
     results["warnings"] = warnings_of(results)
@@ -240,10 +245,16 @@ class _Run:
         self, variant: Variant, collected: Collected, attackers: Sequence[Attacker]
     ) -> dict[str, Any]:
         found: dict[str, Any] = {"attacks": [], "not_measured": [], "copies": None}
+        asked = {attacker.name for attacker in attackers}
+        light = self._settings.light and self._settings.attackers is None
+        why = "a light run leaves it out" if light else "not asked for"
+        for name in all_attackers():
+            if name not in asked:
+                found["not_measured"].append({"what": name, "why": why})
         for attacker in attackers:
-            why = attacker.missing(collected)
-            if why is not None:
-                found["not_measured"].append({"what": attacker.name, "why": why})
+            reason = attacker.missing(collected)
+            if reason is not None:
+                found["not_measured"].append({"what": attacker.name, "why": reason})
                 continue
             verifiers = attacker.verifiers(collected)
             what = f"{variant.name}: figures of the {attacker.name} attacker"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon.checks.optional import load, why_missing
 from voiceanon.errors import InputError
 from voiceanon.keys import Draws, derive
 from voiceanon.recipe import Recipe
@@ -59,14 +60,18 @@ class Variant:
     @property
     def label(self) -> str:
         """How the variant is called in a report."""
-        if self.kind == "recipe":
-            return f"{self.name} (recipe)"
-        return _LABELS.get(self.kind, f"{self.name} ({self.target})")
+        if self.kind == "call":
+            return f"{self.name} ({self.target})"
+        return _LABELS.get(self.kind, self.name)
 
     @property
     def is_protection(self) -> bool:
         """Whether it is under test, rather than there to calibrate by."""
         return self.kind in ("recipe", "call")
+
+    def why_missing(self) -> str | None:
+        """Return why the change cannot be made here, and how it can, or None."""
+        return why_missing("pyworld") if self.kind == "world" else None
 
     @property
     def keeps_the_voice(self) -> bool:
@@ -153,10 +158,7 @@ def _called(target: str) -> Callable[..., Any]:
 
 def _world_copy(samples: Samples, rate: int) -> Samples:
     """Analysis and synthesis by WORLD (Morise et al. 2016) with nothing changed in between."""
-    try:
-        import pyworld
-    except ImportError as error:
-        raise InputError('the WORLD copy needs pyworld: pip install "voiceanon[world]"') from error
+    pyworld = load("pyworld")
     wave = np.ascontiguousarray(samples, dtype=np.float64)
     coarse, times = pyworld.dio(wave, rate)
     f0_hz = pyworld.stonemask(wave, coarse, times, rate)
