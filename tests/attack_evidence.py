@@ -115,7 +115,9 @@ class FakeEvidence:
             return stretch
         return self.change_made(stretch, f"{where} {recording.key}")
 
-    def features(self, where: str, extractor: Any) -> np.ndarray:
+    def features(self, where: str, extractor: Any, rows: Any = None) -> np.ndarray:
+        if rows is not None:
+            return np.stack([extractor(self.samples(where, i)) for i in rows])
         key = f"{where} {extractor.name}"
         if key not in self._known:
             rows = [extractor(self.samples(where, i)) for i in range(self.count(where))]

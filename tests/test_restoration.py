@@ -162,15 +162,16 @@ def test_untouched_speech_is_left_alone(tmp_path) -> None:
     assert abs(guess.formant_scale - 1.0) < 0.04
 
 
-def test_a_search_is_remembered(tmp_path) -> None:
-    evidence = FakeEvidence(lambda samples, _key: moved(samples, 1.25, 0.0), cache_folder=tmp_path)
-    first = common_guess(evidence, MODEL, recordings=3, length_s=1.0)
+def test_a_search_hears_no_guess_twice() -> None:
+    evidence = FakeEvidence(lambda samples, _key: moved(samples, 1.25, 0.0))
+    search = _Search(evidence, MODEL, np.arange(3), 1.0)
+    first = search.best([Undoing(), Undoing(0.8)])
 
-    class Deaf(LongTermSpectrum):
-        def embed(self, samples: np.ndarray) -> np.ndarray:
-            raise AssertionError("heard again")
+    def deaf(*_: object) -> None:
+        raise AssertionError("heard again")
 
-    assert common_guess(evidence, Deaf(), recordings=3, length_s=1.0) == first
+    evidence.features = deaf
+    assert search.best([Undoing(0.8), Undoing()]) == first
 
 
 def test_the_voter_s_own_original_does_not_help_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -110,8 +111,13 @@ class Evidence(Protocol):
     def vectors(self, where: str, model: SpeakerModel) -> Real:
         """Return embeddings, (n, dimensions), from the cache where they are known."""
 
-    def features(self, where: str, extractor: FeatureExtractor) -> Real:
-        """Return an extractor's vectors, (n, d), from the cache where they are known."""
+    def features(
+        self, where: str, extractor: FeatureExtractor, rows: Sequence[int] | None = None
+    ) -> Real:
+        """Return an extractor's vectors, (n, d), from the cache where they are known.
+
+        With `rows`, those of these recordings only.
+        """
 
     def digest(self, where: str) -> str:
         """Return a hash of everything there: audio and speakers."""

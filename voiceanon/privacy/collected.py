@@ -130,22 +130,28 @@ class Collected:
         """Return embeddings, (n, dimensions)."""
         return self.features(where, _Embedding(model))
 
-    def features(self, where: str, extractor: FeatureExtractor) -> Real:
-        """Return an extractor's vectors, (n, d)."""
+    def features(
+        self, where: str, extractor: FeatureExtractor, rows: Sequence[int] | None = None
+    ) -> Real:
+        """Return an extractor's vectors, (n, d), of all recordings or of some."""
+        if rows is not None:
+            sounds = self.sounds(where)
+            return self._heard(where, extractor, [sounds[row] for row in rows])
         found = (self._side(where), extractor.name)
         if found not in self._vectors:
-            sounds = self.sounds(where)
-            rows = [self.cache.array(extractor.name, sound.digest()) for sound in sounds]
-            missing = [sound for sound, row in zip(sounds, rows, strict=True) if row is None]
-            if missing:
-                what = f"{self.variant}: {extractor.name} of {where} speech"
-                hear = partial(_hear, extractor, self.cache.folder)
-                self.pool.map(what, hear, missing)
-                rows = [self.cache.array(extractor.name, sound.digest()) for sound in sounds]
-            if any(row is None for row in rows):
-                raise VoiceanonError(f"the cache lost {extractor.name} of {where} speech")
-            self._vectors[found] = np.stack([row for row in rows if row is not None])
+            self._vectors[found] = self._heard(where, extractor, self.sounds(where))
         return self._vectors[found]
+
+    def _heard(self, where: str, extractor: FeatureExtractor, sounds: Sequence[Sound]) -> Real:
+        vectors = [self.cache.array(extractor.name, sound.digest()) for sound in sounds]
+        missing = [sound for sound, known in zip(sounds, vectors, strict=True) if known is None]
+        if missing:
+            what = f"{self.variant}: {extractor.name} of {where} speech"
+            self.pool.map(what, partial(_hear, extractor, self.cache.folder), missing)
+            vectors = [self.cache.array(extractor.name, sound.digest()) for sound in sounds]
+        if any(vector is None for vector in vectors):
+            raise VoiceanonError(f"the cache lost {extractor.name} of {where} speech")
+        return np.stack([vector for vector in vectors if vector is not None])
 
     def digest(self, where: str) -> str:
         """Return a hash of everything there: audio and speakers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,14 +9,12 @@ import numpy.typing as npt
 
 from voiceanon.privacy.attack import Evidence, SpeakerModel
 from voiceanon.privacy.backends import unit
-from voiceanon.privacy.cache import Cache
-from voiceanon.privacy.undoing import Undoing, loudest_stretch, undone
+from voiceanon.privacy.undoing import HeardUndone, Undoing
 
 __all__ = ["MOST_GUESSES", "common_guess"]
 
 Real = npt.NDArray[np.float64]
 
-_VERSION = "2"
 _COARSE = (
     *(Undoing(formant_scale=s) for s in (0.74, 0.8, 0.87, 0.93, 1.0, 1.07, 1.15, 1.25, 1.35)),
     *(Undoing(exponent=e) for e in (0.8, 1.15, 1.3, 1.45, 1.65, 1.85)),
@@ -53,14 +50,6 @@ def common_guess(
     of the comparison, since an attacker does not have it.
     """
     voters = np.unique(np.linspace(0, evidence.count("trial") - 1, recordings).round().astype(int))
-    said = f"{_VERSION} {model.name} {model.version} {length_s} {voters.tolist()} " + " ".join(
-        evidence.digest(where) for where in ("original", "trial")
-    )
-    digest = hashlib.sha256(said.encode()).hexdigest()
-    cache = Cache(evidence.cache_folder)
-    stored = cache.record("restoration-common-guess", digest)
-    if stored is not None:
-        return Undoing(**stored)
     search = _Search(evidence, model, voters, length_s)
     best = search.best(_COARSE)
     if best.exponent != 1.0:
@@ -72,11 +61,6 @@ def common_guess(
         best = search.best([best, *(Undoing(scale, semitones + s) for s in (-2.0, 2.0))])
         semitones = best.semitones
         best = search.best([best, *(Undoing(scale * f, semitones) for f in (0.965, 1.035))])
-    cache.put_record(
-        "restoration-common-guess",
-        digest,
-        {f: getattr(best, f) for f in ("formant_scale", "semitones", "exponent")},
-    )
     return best
 
 
@@ -90,10 +74,8 @@ class _Search:
         voters: npt.NDArray[np.intp],
         length_s: float,
     ) -> None:
-        self._evidence, self._model, self._voters = evidence, model, voters
-        self._sounds = [
-            loudest_stretch(evidence.samples("trial", int(i)), length_s) for i in voters
-        ]
+        self._evidence, self._model, self._length_s = evidence, model, length_s
+        self._voters = [int(voter) for voter in voters]
         original = unit(evidence.vectors("original", model))
         # Around the mean voice, so that sounds that are near to everybody do not win.
         self._middle = original.mean(0)
@@ -102,16 +84,15 @@ class _Search:
 
     def best(self, guesses: Sequence[Undoing]) -> Undoing:
         """Return the closest guess, the first of equals."""
-        for guess in guesses:
-            if guess not in self.closeness:
-                self.closeness[guess] = self._listen(guess)
-                self._evidence.progress(
-                    "searching for the parameters", len(self.closeness), MOST_GUESSES
-                )
+        new = tuple(guess for guess in guesses if guess not in self.closeness)
+        if new:
+            heard = HeardUndone(self._model, new, self._length_s)
+            flat = self._evidence.features("trial", heard, self._voters)
+            for guess, vectors in zip(new, np.split(flat, len(new), axis=1), strict=True):
+                self.closeness[guess] = self._closeness(unit(vectors))
         return max(guesses, key=self.closeness.__getitem__)
 
-    def _listen(self, guess: Undoing) -> float:
-        heard = unit(np.stack([self._model.embed(undone(s, [guess])[0]) for s in self._sounds]))
+    def _closeness(self, heard: Real) -> float:
         cosines = unit(heard - self._middle) @ self._known.T
         cosines[np.arange(len(heard)), self._voters] = -1.0
         return float(cosines.max(1).mean())

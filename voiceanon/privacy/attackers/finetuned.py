@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,12 @@ from voiceanon.privacy.attackers.speaker_network import (
 from voiceanon.privacy.attackers.trained import no_training, training_speakers, verifiers_of
 from voiceanon.privacy.backends import Cosine, PooledVerifier
 
-__all__ = ["FineTuned"]
+__all__ = ["FineTuned", "HeardByTrained"]
 
 Real = npt.NDArray[np.float64]
+Samples = npt.NDArray[np.float32]
 
-_VERSION = "1"  # changes when a training with the same settings gives something else
+_VERSION = "2"  # changes when a training with the same settings gives something else
 _RATE = 16000
 
 
@@ -83,10 +85,11 @@ class FineTuned:
         return found | verifiers_of(evidence, known, enrol, trial)
 
     def _vectors(self, evidence: Evidence) -> tuple[Real, Real, Real]:
-        """Return vectors of training, enrolment and trial speech, out of the cache if they are."""
+        """Return vectors of training, enrolment and trial speech, training first if need be."""
         settings = _chosen(self._settings, evidence.options.get("fine_tuning"))
         draws = Draws(evidence.seed, "fine-tuned", _VERSION)
-        network = self._begin(draws.integer(1 << 32))
+        seed = draws.integer(1 << 32)
+        network = self._begin(seed)
         teacher = evidence.models[0] if evidence.models else None
         taught = f"{teacher.name} {teacher.version}" if teacher is not None else "no teacher"
         sides = [evidence.digest(where) for where in ("training", "enrol", "trial")]
@@ -94,13 +97,53 @@ class FineTuned:
             [_VERSION, network.name, taught, asdict(settings), evidence.seed.hex(), sides]
         )
         digest = hashlib.sha256(label.encode()).hexdigest()[:32]
-        place = evidence.cache_folder / "fine-tuned" / f"{digest}.npz"
-        stored = _read(place)
-        if stored is None:
+        place = evidence.cache_folder / "fine-tuned" / f"{digest}.pt"
+        try:
+            network.restore(place)
+        except (OSError, ValueError):
+            network = self._begin(seed)
             _train(network, evidence, settings, draws)
-            stored = _hear(network, evidence, settings)
-            _write(place, stored)
-        return stored
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part = place.with_suffix(f".{os.getpid()}.part")
+            network.save(part)
+            part.replace(place)
+        heard = HeardByTrained(self._begin, place)
+        known, enrol, trial = (evidence.features(w, heard) for w in ("training", "enrol", "trial"))
+        return known, enrol, trial
+
+
+@dataclass(frozen=True)
+class HeardByTrained:
+    """What a trained network hears, as a vector.
+
+    Parameters
+    ----------
+    begin : callable
+        Gives a network of the same kind, of a seed.
+    place : Path
+        What it learned, in a file named by all that the training depended on.
+    """
+
+    begin: Callable[[int], SpeakerNetwork]
+    place: Path
+
+    @property
+    def name(self) -> str:
+        """Names the training."""
+        return f"fine-tuned-{self.place.stem}"
+
+    def __call__(self, samples: Samples) -> Real:
+        """Return (dimensions,)."""
+        # One thread: every process of the pool is one, and sums are taken in one order.
+        with computing(1):
+            return _trained(self.begin, self.place).embed(bands_of(samples))
+
+
+@lru_cache(maxsize=1)
+def _trained(begin: Callable[[int], SpeakerNetwork], place: Path) -> SpeakerNetwork:
+    network = begin(0)
+    network.restore(place)
+    return network
 
 
 def _chosen(settings: FineTuning, given: object) -> FineTuning:
@@ -144,37 +187,3 @@ def _bands(evidence: Evidence, draws: int) -> list[list[Bands]]:
                 found[version].append(bands_of(evidence.change(original, _RATE, label)))
         evidence.progress("anonymizing again for training", index + 1, count)
     return found
-
-
-def _hear(
-    network: SpeakerNetwork, evidence: Evidence, settings: FineTuning
-) -> tuple[Real, Real, Real]:
-    sides = ("training", "enrol", "trial")
-    total = sum(evidence.count(where) for where in sides)
-    vectors: list[list[Real]] = []
-    done = 0
-    with computing(settings.threads):
-        for where in sides:
-            vectors.append([])
-            for index in range(evidence.count(where)):
-                vectors[-1].append(network.embed(bands_of(evidence.samples(where, index))))
-                done += 1
-                evidence.progress("hearing with the fine-tuned network", done, total)
-    known, enrol, trial = (np.stack(rows) for rows in vectors)
-    return known, enrol, trial
-
-
-def _read(place: Path) -> tuple[Real, Real, Real] | None:
-    """Return stored vectors, or None; a damaged file counts as absent."""
-    try:
-        with np.load(place, allow_pickle=False) as stored:
-            return stored["training"], stored["enrol"], stored["trial"]
-    except (OSError, ValueError, KeyError, EOFError):
-        return None
-
-
-def _write(place: Path, vectors: tuple[Real, Real, Real]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = place.with_suffix(f".{os.getpid()}.npz")
-    np.savez(part, training=vectors[0], enrol=vectors[1], trial=vectors[2])
-    part.replace(place)

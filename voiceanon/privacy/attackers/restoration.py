@@ -27,6 +27,8 @@ Real = npt.NDArray[np.float64]
 # Steps as wide as a speaker model tolerates; pitch alone moves its vectors little.
 _WARPS = tuple(Undoing(formant_scale=s) for s in (0.84, 0.92, 1.09, 1.18))
 _EXPONENTS = tuple(Undoing(exponent=e) for e in (1.15, 1.35, 1.6, 1.85))
+_WARPS_LIGHT = tuple(Undoing(formant_scale=s) for s in (0.88, 1.13))
+_EXPONENTS_LIGHT = tuple(Undoing(exponent=e) for e in (1.25, 1.6))
 # 2 s of speech cost an attacker three times the errors of 3 s; more than 3 s gains nothing.
 _SHORTEST_S, _LONGEST_S = 2.0, 3.0
 _VOTERS, _VOTE_S = 20, 6.0
@@ -118,7 +120,11 @@ class Restoration:
         original, heard = evidence.vectors("original", model), evidence.vectors("trial", model)
         found: dict[str, Verifier] = {"as it is, centred": _both_centred(original, heard)}
         length_s = self._length_s(evidence)
-        families = {"warps": _WARPS, "exponents": _EXPONENTS}
+        light = bool(evidence.options.get("light"))
+        families = {
+            "warps": _WARPS_LIGHT if light else _WARPS,
+            "exponents": _EXPONENTS_LIGHT if light else _EXPONENTS,
+        }
         tried = {"": heard[None]}
         for name, guesses in families.items():
             flat = evidence.features("trial", HeardUndone(model, guesses, length_s))
@@ -130,7 +136,7 @@ class Restoration:
             for choice in ("pair", "recording"):
                 label = f"{what}, best a {choice}, centred"
                 found[label] = BestUndoing(original, vectors, choice, centred=True)
-        voters, vote_s = _VOTERS_LIGHT if evidence.options.get("light") else (_VOTERS, _VOTE_S)
+        voters, vote_s = _VOTERS_LIGHT if light else (_VOTERS, _VOTE_S)
         guess = common_guess(evidence, model, recordings=voters, length_s=vote_s)
         if guess != Undoing():
             turned = evidence.features("trial", HeardUndone(model, (guess,), 60.0))

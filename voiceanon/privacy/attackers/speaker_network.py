@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,32 @@ class SpeakerNetwork:
             found = self._trunk(bands.transpose(1, 2)).float()
             deviation = found.var(2, unbiased=False).clamp_min(1e-6).sqrt()
             return self._top(torch.cat([found.mean(2), deviation], 1)).float()
+
+    def save(self, path: Path) -> None:
+        """Write what was learned."""
+        parts = [part.state_dict() for part in (self._trunk, self._top) if part is not None]
+        load("torch").save(parts, path)
+
+    def restore(self, path: Path) -> None:
+        """Take over what a network of the same kind learned.
+
+        Raises
+        ------
+        OSError, ValueError
+            If there is no such file, or it is damaged or of another network.
+        """
+        torch = load("torch")
+        try:
+            parts = torch.load(path, map_location="cpu", weights_only=True)
+            for part, known in zip(
+                [part for part in (self._trunk, self._top) if part is not None], parts, strict=True
+            ):
+                part.load_state_dict(known)
+        except OSError:
+            raise
+        except Exception as error:  # torch names no few kinds of damage
+            raise ValueError(f"{path.name} holds no such network: {error}") from error
+        self.learning(False)
 
     def embed(self, bands: Bands) -> Real:
         """Return the vector, (dimensions,), of one recording's bands, (frames, 80).
