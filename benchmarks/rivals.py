@@ -233,6 +233,17 @@ ALL = (
         )
         for level in ("baseline", "v3", "v4")
     ),
+    Rival("ours: bottleneck", "voice", _ours("bottleneck"), is_ours=True),
+    *(
+        Rival(
+            f"ours: bottleneck, {level}",
+            "voice",
+            _ours("bottleneck", level),
+            is_ours=True,
+            environment={"VOICEANON_SIMD": level},
+        )
+        for level in ("baseline", "v3")
+    ),
     Rival(f"{TEMPLATE}, stream of 20 ms", "voice", _ours_stream, is_ours=True),
     # Against our own work on an array: the share of its speed that is left with files around it.
     Rival(FLAC, "voice", _ours_flac, is_ours=True, against=TEMPLATE),

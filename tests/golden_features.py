@@ -4,7 +4,8 @@
 
 makes tests/golden/*.csv anew from the checkout it runs in. Do so after a change of the engine that
 is meant to be heard, and look at the difference before keeping it. The first row of a file names
-the columns, the second says how far each may be off, every other row is one frame of ten.
+the columns, the second says how far each may be off, every other row is one frame of ten, or
+every frame of a description.
 """
 
 import argparse
@@ -21,7 +22,9 @@ if __package__:  # run as tests.golden_features, the other files of this folder 
 from sounds import clip
 
 from voiceanon import _engine
+from voiceanon.abstraction import abstract
 from voiceanon.anonymizer import Anonymizer
+from voiceanon.bottleneck import FRAME_S
 from voiceanon.recipe import Recipe
 from voiceanon.template import ANALYSIS_ORDER, basis
 
@@ -58,10 +61,24 @@ def of_recipe(name: str) -> dict[str, np.ndarray]:
     return features(Anonymizer(recipe, SECRET)(samples, rate), rate)
 
 
+def of_description() -> dict[str, np.ndarray]:
+    """Return what the bottleneck keeps of the recording, every frame of it."""
+    described = abstract(*clip(CLIP))
+    columns = {"time_s": FRAME_S * np.arange(len(described))}
+    columns |= {f"digit_{i}": digit for i, digit in enumerate(described.units.T)}
+    return columns | {
+        "voiced": described.voiced.astype(int),
+        "level": described.level,
+        "pitch": described.pitch,
+    }
+
+
 MADE: dict[str, Callable[[], dict[str, np.ndarray]]] = {
     "analysis": of_recording,
     "resynthesis": lambda: of_recipe("resynthesis"),
     "template": lambda: of_recipe("template"),
+    "bottleneck": lambda: of_recipe("bottleneck"),
+    "description": of_description,
 }
 
 

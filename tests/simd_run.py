@@ -11,6 +11,7 @@ from chains import SECRET, run
 from sounds import clip, clip_names
 
 from voiceanon import _engine
+from voiceanon.abstraction import abstract
 from voiceanon.anonymizer import Anonymizer
 from voiceanon.recipe import Recipe
 
@@ -34,7 +35,11 @@ def main() -> None:
         speaker = name.split("-", maxsplit=1)[0]
         results[f"rows {speaker}"] = rows_of(samples, rate, [])
         results[f"rows {speaker}, in chunks"] = rows_of(samples, rate, CHUNKS)
-        for recipe in (Recipe.named("template"), resynthesis):
+        described = abstract(samples, rate)
+        results[f"units {speaker}"] = np.hstack(
+            [described.units, np.stack([described.voiced, described.level, described.pitch], 1)]
+        )
+        for recipe in (Recipe.named("template"), Recipe.named("bottleneck"), resynthesis):
             anonymizer = Anonymizer(recipe, SECRET)
             profiler = anonymizer.profiler(rate)
             profiler.process(samples)

@@ -75,16 +75,26 @@ def test_equal_descriptions_give_equal_bits(recipe: Recipe, seed: int, monkeypat
     profiler = anonymizer.profiler(16_000)
     profiler.process(speech(2.0))
     profiles = profiler.finish()
-    removal = anonymizer.stream(16_000, profiles=profiles)._roads[0].removal
     rows = rows_of(heard)
-    # Other frames: pitch, level and envelope a little elsewhere, aperiodicity anywhere. Where the
-    # description tells them apart, the first recording's frame is taken after all.
+
+    def described(rows: np.ndarray) -> np.ndarray:
+        hearing = anonymizer.stream(16_000, profiles=profiles)._hearing[0]
+        return np.concatenate([hearing.describe(rows), *hearing.describe_rest()])
+
+    # Other frames: pitch, level and envelope a little elsewhere, aperiodicity anywhere. As long as
+    # the description tells them apart, more of the first recording's frames are taken after all.
     bands = engine_model().bands
     others = rows * (1 + 0.003 * rng.standard_normal(rows.shape).astype(np.float32))
     others[:, HEADER : HEADER + bands] = rng.uniform(0, 1, (len(rows), bands))
-    is_told_apart = (removal.process(rows) != removal.process(others)).any(axis=1)
-    others[is_told_apart, HEADER + bands :] = rows[is_told_apart, HEADER + bands :]
-    others[is_told_apart, :HEADER] = rows[is_told_apart, :HEADER]
+    expected = described(rows)
+    for _ in range(60):
+        is_told_apart = (described(others) != expected).any(axis=1)
+        if not is_told_apart.any():
+            break
+        near = np.repeat(is_told_apart, -(-len(rows) // len(expected)))[: len(rows)]
+        near = near | (rng.uniform(0, 1, len(rows)) < 0.1 * (len(expected) < len(rows)))
+        others[near, HEADER + bands :] = rows[near, HEADER + bands :]
+        others[near, :HEADER] = rows[near, :HEADER]
     assert (rows != others).any(axis=1).all()
     assert (rows[:, HEADER + bands :] != others[:, HEADER + bands :]).any()
 

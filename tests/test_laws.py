@@ -204,16 +204,23 @@ def _core_calls() -> dict[str, Callable[[], Any]]:
     """Return calls that keep each stateful part of the core busy for at least some milliseconds."""
     rng = np.random.default_rng(0)
     samples = 0.1 * rng.standard_normal(40 * 16_000).astype(np.float32)
-    road = Anonymizer("template", SECRET).stream(16_000)._roads[0]
-    rows = road.analyzer.process(samples)
-    description = np.tile(road.removal.process(rows), (40, 1))
+    stream = Anonymizer("bottleneck", SECRET).stream(16_000)
+    hearing, speaking = stream._hearing[0], stream._speaking[0]
+    analyzer, removal, encoder = hearing._analyzer, hearing._removal, hearing._encoder
+    decoder, voice, synthesizer = speaking._decoder, speaking._voice, speaking._synthesizer
+    rows = analyzer.process(samples)
+    removed = removal.process(rows)
+    frames, description = encoder.process(removed), np.tile(removed, (40, 1))
+    spoken = voice.process(removed)
     profile = _engine.SpeakerProfile(engine_model())
     return {
-        "Analyzer.process": lambda: road.analyzer.process(samples),
+        "Analyzer.process": lambda: analyzer.process(samples),
         "SpeakerProfile.update": lambda: profile.update(rows),
-        "SpeakerRemoval.process": lambda: road.removal.process(rows),
-        "PseudoVoice.process": lambda: road.voice.process(description),
-        "Synthesizer.process": lambda: road.synthesizer.process(rows),
+        "SpeakerRemoval.process": lambda: removal.process(rows),
+        "ContentEncoder.process": lambda: encoder.process(removed),
+        "ContentDecoder.process": lambda: decoder.process(frames),
+        "PseudoVoice.process": lambda: voice.process(description),
+        "Synthesizer.process": lambda: synthesizer.process(spoken),
     }
 
 

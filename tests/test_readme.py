@@ -196,3 +196,17 @@ def test_the_card_of_the_template_lists_the_arrays_that_are_shipped():
         assert listed == {name: str(archive[name].shape) for name in archive.files}
         assert f"{len(archive.files)} arrays of float32" in card
     assert f"{(models / 'template.npz').stat().st_size:,} bytes" in card
+
+
+def test_the_card_of_the_bottleneck_counts_what_is_shipped():
+    import numpy as np
+
+    models = ROOT / "voiceanon" / "models"
+    card = (models / "bottleneck.md").read_text(encoding="utf-8")
+    assert f"{(models / 'bottleneck.npz').stat().st_size:,} bytes" in card
+    with np.load(models / "bottleneck.npz", allow_pickle=False) as archive:
+        for name in ("encoder", "decoder"):
+            assert f"{archive[f'{name}_weights'].size:,} weights" in card
+        kept = archive["levels"][: voiceanon.Recipe.named("bottleneck").unit_digits]
+    assert f"{int(np.prod(kept))} units" in card
+    assert (models / "bottleneck.npz").stat().st_size < 8e6

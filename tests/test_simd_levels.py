@@ -100,6 +100,17 @@ def test_levels_agree_on_the_sound(results, pair: tuple[str, str]) -> None:
         assert np.mean(np.abs(a - b) > AUDIBLE) <= RARE, name
 
 
+@pytest.mark.skipif(not PAIRS, reason=NO_PAIRS)
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_levels_agree_on_the_units(results, pair: tuple[str, str]) -> None:
+    one, other = (results[level][0] for level in pair)
+    names = [name for name in one if name.startswith("units ")]
+    assert names
+    for name in names:
+        assert one[name].shape == other[name].shape
+        assert (one[name] != other[name]).any(axis=1).mean() <= RARE, name
+
+
 def test_a_level_that_the_processor_lacks_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(_engine, "usable_levels", lambda: ("baseline",))
     monkeypatch.setenv("VOICEANON_SIMD", "v4")

@@ -5,6 +5,7 @@
 >>> quiet = voiceanon.anonymize(np.zeros(16000, np.float32), 16000)
 """
 
+from voiceanon.abstraction import Abstraction, abstract
 from voiceanon.anonymizer import Anonymizer, Stream, anonymize
 from voiceanon.errors import (
     CheckError,
@@ -23,6 +24,7 @@ from voiceanon.version import __version__
 from voiceanon.voice import Voice
 
 __all__ = [
+    "Abstraction",
     "Anonymizer",
     "CheckError",
     "DestinationError",
@@ -38,6 +40,7 @@ __all__ = [
     "Voice",
     "VoiceanonError",
     "__version__",
+    "abstract",
     "analyze",
     "anonymize",
     "profile",

@@ -11,6 +11,9 @@ __all__ = [
     "LEVEL",
     "LEVELS",
     "Analyzer",
+    "BottleneckModel",
+    "ContentDecoder",
+    "ContentEncoder",
     "PseudoVoice",
     "SpeakerProfile",
     "SpeakerRemoval",
@@ -154,3 +157,49 @@ class PseudoVoice(metaclass=_Pybind11Type):
         bands: int = ...,
     ) -> None: ...
     def process(self, description: _Float32) -> _Float32: ...
+
+@final
+class BottleneckModel(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        *,
+        voices: TemplateModel,
+        levels: Sequence[int],
+        input_mean: _Float32,
+        input_scale: _Float32,
+        encoder_sizes: tuple[int, int, int],
+        encoder_blocks: Sequence[tuple[int, int]],
+        encoder_weights: _Float32,
+        encoder_biases: _Float32,
+        decoder_sizes: tuple[int, int, int],
+        decoder_blocks: Sequence[tuple[int, int]],
+        decoder_weights: _Float32,
+        decoder_biases: _Float32,
+    ) -> None: ...
+    @property
+    def digits(self) -> int: ...
+    @property
+    def voice_size(self) -> int: ...
+
+# Frames: digits of a unit | voiced | level in steps of 6 dB | pitch in deviations.
+@final
+class ContentEncoder(metaclass=_Pybind11Type):
+    def __init__(self, model: BottleneckModel, *, digits: int, pitch_levels: int) -> None: ...
+    @property
+    def frame_size(self) -> int: ...
+    @property
+    def lookahead_rows(self) -> int: ...
+    def reset(self) -> None: ...
+    def process(self, rows: _Float32) -> _Float32: ...
+    def finish(self) -> _Float32: ...
+
+@final
+class ContentDecoder(metaclass=_Pybind11Type):
+    def __init__(self, model: BottleneckModel, *, voice: Sequence[float]) -> None: ...
+    @property
+    def row_size(self) -> int: ...
+    @property
+    def lookahead_rows(self) -> int: ...
+    def reset(self) -> None: ...
+    def process(self, frames: _Float32) -> _Float32: ...
+    def finish(self) -> _Float32: ...

@@ -20,6 +20,8 @@ MAX_FILE_BYTES = 65_536
 
 Setting = str | int | float
 
+_PITCHES = ("low", "mid", "high")  # of the named voices
+
 
 def _one_of(default: Setting, *allowed: Setting) -> Any:
     return field(default=default, metadata={"allowed": allowed})
@@ -39,8 +41,9 @@ class Recipe:
         Letters, digits, ``-`` and ``_``, at most 64; part of the hash.
     version : int
         Version of the recipe, 1 or more: another version may sound different.
-    removal : {"template", "none"}
-        How the speaker is removed. ``"none"`` only measures the vocoder and protects nobody.
+    removal : {"template", "bottleneck", "none"}
+        How the speaker is removed: mapped to the template, or also squeezed through units that
+        everybody shares. ``"none"`` only measures the vocoder and protects nobody.
     band_hz : {16000, 24000, 48000}
         Internal sampling rate, in Hz; the output has the input's rate all the same.
     pitch_levels : int
@@ -51,7 +54,13 @@ class Recipe:
         Share of each frame's detail around the template that is kept, 0 to 1.
     detail_order : int
         Number of cepstral coefficients of spectral detail that are kept, 1 to 128; the template
-        has 24, and the others are its own.
+        has 24, and the others are its own. This and `residual` are the template's alone.
+    unit_digits : int
+        Digits of a unit that the bottleneck keeps, 1 to 12: more keep more words, and more of the
+        speaker.
+    voice : str
+        The pseudo-voice that speaks: ``"drawn"``, or the name of a made-up one, as
+        ``"female-low"``.
     voice_draw : {"recording", "speaker", "constant"}
         For what one pseudo-voice is drawn: each recording, each speaker, or everybody at once.
     profile_source : {"recording", "adapting"}
@@ -78,12 +87,18 @@ class Recipe:
 
     name: str
     version: int = _between(1, 1, 1_000_000)
-    removal: str = _one_of("template", "template", "none")
+    removal: str = _one_of("template", "template", "bottleneck", "none")
     band_hz: int = _one_of(16_000, 16_000, 24_000, 48_000)
     pitch_levels: int = _between(16, 0, 256)
     pitch_range: str = _one_of("voice", "voice", "constant", "recording")
     residual: float = _between(0.3, 0.0, 1.0)
     detail_order: int = _between(12, 1, 128)
+    unit_digits: int = _between(6, 1, 12)
+    voice: str = _one_of(
+        "drawn",
+        "drawn",
+        *(f"{kind}-{pitch}" for kind in ("female", "neutral", "male") for pitch in _PITCHES),
+    )
     voice_draw: str = _one_of("recording", "recording", "speaker", "constant")
     profile_source: str = _one_of("recording", "recording", "adapting")
     level_dbfs: float = _between(-26.0, -60.0, -10.0)
@@ -227,6 +242,7 @@ class Recipe:
 
 _NAMED: dict[str, dict[str, Any]] = {
     "template": {},
+    "bottleneck": {"removal": "bottleneck", "pitch_levels": 4},
     "resynthesis": {
         "removal": "none",
         "pitch_levels": 0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,87 +9,88 @@ import numpy.typing as npt
 
 from voiceanon import _engine
 from voiceanon.audio import Layout, check_chunk
-from voiceanon.errors import InputError, StreamStateError
+from voiceanon.bottleneck import encoder
+from voiceanon.errors import StreamStateError
 from voiceanon.frames import fill
-from voiceanon.keys import Draws, derive
-from voiceanon.pace import PaceWarp
 from voiceanon.profile import Profile
 from voiceanon.recipe import Recipe
 from voiceanon.resampling import Resampler, lag_s
-from voiceanon.template import ANALYSIS_ORDER, TEMPLATE_RATE_HZ, basis, engine_model, tables
-from voiceanon.voice import Voice, draw_voice, neutral_voice
-from voiceanon.warping import synthesis_basis, wide_synthesis
+from voiceanon.speaking import HOP_S, ORDERS, Labels, Speaking
+from voiceanon.template import (
+    ANALYSIS_ORDER,
+    TEMPLATE_RATE_HZ,
+    basis,
+    engine_model,
+    whole_removal,
+)
 
-__all__ = ["Labels", "Stream"]
+__all__ = ["Hearing", "Labels", "Stream"]
 
-# Quefrencies spoken: half the synthesis FFT of 512, less one.
-_SPOKEN_ORDER = 199
-_ORDERS = {16_000: 255, 24_000: 511, 48_000: 1023}
 _VALUE_STEP = 0.125
-# Level of voiced speech that the template and an average drawn voice come out at, measured; the
-# recipe's level is reached from there.
-_TEMPLATE_LEVEL_DB = -28.1
-_NOISE_KEY_BYTES = 8
 _ROWS_AT_ONCE = 200
-_HOP_S = 0.005
 
 Float32 = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class _Road:
-    """The stages that one channel passes: its own analysis, removal, voice and synthesis."""
+class Hearing:
+    """One channel's samples heard: resampled, analysed, the speaker removed, encoded.
 
-    to_band: Resampler
-    analyzer: _engine.Analyzer
-    removal: _engine.SpeakerRemoval | None
-    pace: PaceWarp | None
-    voice: _engine.PseudoVoice | None
-    synthesizer: _engine.Synthesizer
-    from_band: Resampler
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    rate : int
+        Of what comes in, in Hz.
+    profile : Profile, optional
+        Of the speaker; without one it adapts.
+    """
+
+    def __init__(self, recipe: Recipe, rate: int, profile: Profile | None) -> None:
+        self._band = TEMPLATE_RATE_HZ if recipe.protects else recipe.band_hz
+        self._rate = rate
+        self._to_band = Resampler(rate, self._band)
+        self._removal: _engine.SpeakerRemoval | None = None
+        self._encoder: _engine.ContentEncoder | None = None
+        if recipe.protects:
+            self._analyzer = _engine.Analyzer(self._band, order=ANALYSIS_ORDER, basis=basis())
+            self._removal = _removal(recipe, profile)
+        else:
+            self._analyzer = _engine.Analyzer(self._band, order=ORDERS[self._band])
+        if recipe.removal == "bottleneck":
+            self._encoder = encoder(recipe.unit_digits, recipe.pitch_levels)
+
+    @property
+    def latency_s(self) -> float:
+        """Time after which a sample has been described, at most, in seconds."""
+        seconds = self._analyzer.latency_samples / self._band + lag_s(self._rate, self._band)
+        if self._encoder is not None:
+            seconds += self._encoder.lookahead_rows * HOP_S
+        return seconds
 
     def reset(self) -> None:
-        for stage in (self.to_band, self.analyzer, self.synthesizer, self.from_band):
-            stage.reset()
-        if self.removal is not None:
-            self.removal.reset()
-        if self.pace is not None:
-            self.pace.reset()
+        """Forget everything heard."""
+        for stage in (self._to_band, self._analyzer, self._removal, self._encoder):
+            if stage is not None:
+                stage.reset()
 
-    def speak(self, rows: Float32) -> Float32:
-        if self.removal is not None and self.voice is not None:
-            description = self.removal.process(rows)
-            if self.pace is not None:
-                description = self.pace.process(description)
-            rows = self.voice.process(description)
-        return self.synthesizer.process(rows)
+    def process(self, samples: Float32) -> Float32:
+        """Return the description that is final after these samples."""
+        return self.describe(self._analyzer.process(self._to_band.process(samples)))
 
-    def speak_rest(self) -> Float32:
-        """What the change of pace still holds, once every row has been spoken."""
-        if self.pace is None or self.voice is None:
-            return np.empty(0, np.float32)
-        rest = self.pace.finish()
-        return self.synthesizer.process(self.voice.process(rest)) if len(rest) else rest.reshape(-1)
+    def describe(self, rows: Float32) -> Float32:
+        """Return the description that is final after these rows of an analysis."""
+        if self._removal is not None:
+            rows = self._removal.process(rows)
+        return rows if self._encoder is None else self._encoder.process(rows)
 
+    def finish(self) -> list[Float32]:
+        """Return the rest in parts."""
+        last = self.describe(self._analyzer.process(self._to_band.finish()))
+        return [last, self.describe(self._analyzer.finish()), *self.describe_rest()]
 
-@dataclass(frozen=True, repr=False)
-class Labels:
-    """What the draws of a recording are made from."""
-
-    secret: bytes
-    recording: str
-    speaker: str | None
-
-    def noise_key(self, channel: int) -> int:
-        """Return what chooses a channel's noise."""
-        key = derive(self.secret, "noise", self.recording, str(channel))
-        return int.from_bytes(key[:_NOISE_KEY_BYTES], "big")
-
-    def pace(self, amount: float, channel: int) -> PaceWarp | None:
-        """Return the change of pace of a channel, if the recipe asks for one."""
-        if amount == 0.0:
-            return None
-        return PaceWarp(amount, self.secret, "pace", self.recording, str(channel))
+    def describe_rest(self) -> list[Float32]:
+        """Return what was still to be encoded once every row was described."""
+        return [] if self._encoder is None else [self._encoder.finish()]
 
 
 class Stream:
@@ -114,11 +114,12 @@ class Stream:
     ) -> None:
         self.rate = rate
         self.channels = channels
-        self._recipe = recipe
-        self._roads = [
-            _road(recipe, rate, profiles[channel] if profiles else None, draws, channel)
-            for channel in range(channels)
-        ]
+        self._hearing, self._speaking = [], []
+        for channel in range(channels):
+            profile = profiles[channel] if profiles else None
+            own_spread = profile.f0_deviation if profile else None
+            self._hearing.append(Hearing(recipe, rate, profile))
+            self._speaking.append(Speaking(recipe, rate, draws, channel, own_spread))
         self._layout: Layout | None = None
         self._taken = self._given = 0
         self._is_over = False
@@ -126,14 +127,7 @@ class Stream:
     @property
     def latency_samples(self) -> int:
         """Samples of input after which a sample has come out, at most."""
-        road = self._roads[0]
-        band = self._recipe.band_hz
-        heard = TEMPLATE_RATE_HZ if self._recipe.protects else band
-        seconds = road.analyzer.latency_samples / heard + road.synthesizer.latency_samples / band
-        if road.pace is not None:
-            seconds += road.pace.latency_rows * _HOP_S
-        seconds += lag_s(self.rate, heard) + lag_s(band, self.rate)
-        return round(seconds * self.rate)
+        return round((self._hearing[0].latency_s + self._speaking[0].latency_s) * self.rate)
 
     def process(self, chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the samples that are final after `chunk`; in the end as many as came in.
@@ -161,12 +155,10 @@ class Stream:
         self._layout = checked.layout
         self._taken += checked.data.shape[1]
         made = [
-            [
-                road.from_band.process(
-                    road.speak(road.analyzer.process(road.to_band.process(samples)))
-                )
-            ]
-            for road, samples in zip(self._roads, checked.data, strict=True)
+            [speaking.process(hearing.process(samples))]
+            for hearing, speaking, samples in zip(
+                self._hearing, self._speaking, checked.data, strict=True
+            )
         ]
         return self._hand_out(made, is_last=False)
 
@@ -176,10 +168,8 @@ class Stream:
             raise StreamStateError("this stream is finished: reset it or make another")
         self._is_over = True
         made = []
-        for road in self._roads:
-            rest = road.speak(road.analyzer.process(road.to_band.finish()))
-            tail = road.speak(road.analyzer.finish())
-            made.append(self._end(road, [rest, tail]))
+        for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
+            made.append([*map(speaking.process, hearing.finish()), *speaking.finish(self._taken)])
         return self._hand_out(made, is_last=True)
 
     def speak_remembered(self, rows: list[Float32], n: int) -> Float32:
@@ -200,23 +190,20 @@ class Stream:
         self._is_over = True
         self._taken = n
         data = np.empty((self.channels, n), np.float32)
-        for road, heard, whole in zip(self._roads, rows, data, strict=True):
+        for hearing, speaking, heard, whole in zip(
+            self._hearing, self._speaking, rows, data, strict=True
+        ):
             steps = range(0, len(heard), _ROWS_AT_ONCE)
-            fill(
-                whole, self._end(road, [road.speak(heard[at : at + _ROWS_AT_ONCE]) for at in steps])
-            )
+            described = [hearing.describe(heard[at : at + _ROWS_AT_ONCE]) for at in steps]
+            described += hearing.describe_rest()
+            fill(whole, [*map(speaking.process, described), *speaking.finish(n)])
         return data
-
-    def _end(self, road: _Road, parts: list[Float32]) -> list[Float32]:
-        """The parts and everything that is still inside the stages, at the outer rate."""
-        total = -(-self._taken * self._recipe.band_hz // self.rate)
-        parts = [*parts, road.speak_rest(), road.synthesizer.finish(total)]
-        return [*map(road.from_band.process, parts), road.from_band.finish()]
 
     def reset(self) -> None:
         """Make the stream new: the same voices, nothing heard yet."""
-        for road in self._roads:
-            road.reset()
+        for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
+            hearing.reset()
+            speaking.reset()
         self._layout = None
         self._taken = self._given = 0
         self._is_over = False
@@ -233,70 +220,15 @@ class Stream:
         return layout.restore(data)
 
 
-def _road(recipe: Recipe, rate: int, profile: Profile | None, draws: Labels, channel: int) -> _Road:
-    noise_key = draws.noise_key(channel)
-    band = recipe.band_hz
-    if not recipe.protects:
-        order = _ORDERS[band]
-        return _Road(
-            Resampler(rate, band),
-            _engine.Analyzer(band, order=order),
-            None,
-            None,
-            None,
-            _engine.Synthesizer(band, values=order + 1, noise_key=noise_key),
-            Resampler(band, rate),
-        )
-    voice = _voice(recipe, draws, channel)
-    values = tables()["mean"].shape[1]
-    return _Road(
-        Resampler(rate, TEMPLATE_RATE_HZ),
-        _engine.Analyzer(TEMPLATE_RATE_HZ, order=ANALYSIS_ORDER, basis=basis()),
-        _engine.SpeakerRemoval(
-            engine_model(),
-            profile.state if profile else None,
-            residual=recipe.residual,
-            pitch_levels=recipe.pitch_levels,
-            detail_order=recipe.detail_order,
-            value_step=_VALUE_STEP,
-        ),
-        draws.pace(recipe.time_warp, channel),
-        _engine.PseudoVoice(
-            engine_model(),
-            f0_hz=voice.f0_hz,
-            f0_spread=_f0_spread(recipe, voice, profile),
-            colour=list(voice.colour),
-            breathiness=voice.breathiness,
-            gain_db=recipe.level_dbfs - _TEMPLATE_LEVEL_DB,
-            gate_db=recipe.noise_gate_db,
-            bands=len(_engine.aperiodicity_edges_hz(band)),
-        ),
-        _spoken_at(band, voice, values, noise_key),
-        Resampler(band, rate),
+def _removal(recipe: Recipe, profile: Profile | None) -> _engine.SpeakerRemoval:
+    state = profile.state if profile else None
+    if recipe.removal == "bottleneck":
+        return whole_removal(state)
+    return _engine.SpeakerRemoval(
+        engine_model(),
+        state,
+        residual=recipe.residual,
+        pitch_levels=recipe.pitch_levels,
+        detail_order=recipe.detail_order,
+        value_step=_VALUE_STEP,
     )
-
-
-def _spoken_at(band: int, voice: Voice, values: int, noise_key: int) -> _engine.Synthesizer:
-    if band == TEMPLATE_RATE_HZ:
-        matrix = synthesis_basis(_SPOKEN_ORDER, values, voice.formant_scale)
-        return _engine.Synthesizer(band, values=values, noise_key=noise_key, basis=matrix)
-    matrix, bias = wide_synthesis(_ORDERS[band], values, band, voice.formant_scale)
-    return _engine.Synthesizer(band, values=values, noise_key=noise_key, basis=matrix, bias=bias)
-
-
-def _f0_spread(recipe: Recipe, voice: Voice, profile: Profile | None) -> float:
-    if recipe.pitch_range == "constant":
-        return 0.0
-    if recipe.pitch_range == "recording" and profile is not None:
-        return profile.f0_deviation
-    return voice.f0_spread
-
-
-def _voice(recipe: Recipe, draws: Labels, channel: int) -> Voice:
-    if recipe.voice_draw == "constant":
-        return neutral_voice()
-    if recipe.voice_draw == "speaker":
-        if draws.speaker is None:
-            raise InputError("this recipe draws a voice for each speaker: give the label `speaker`")
-        return draw_voice(Draws(draws.secret, "voice of speaker", draws.speaker, str(channel)))
-    return draw_voice(Draws(draws.secret, "voice of recording", draws.recording, str(channel)))

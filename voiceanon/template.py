@@ -12,7 +12,7 @@ import numpy.typing as npt
 from voiceanon import _engine
 from voiceanon.warping import analysis_basis
 
-__all__ = ["ANALYSIS_ORDER", "TEMPLATE_RATE_HZ", "basis", "engine_model", "tables"]
+__all__ = ["ANALYSIS_ORDER", "TEMPLATE_RATE_HZ", "basis", "engine_model", "tables", "whole_removal"]
 
 TEMPLATE_RATE_HZ = 16_000
 # Quefrencies up to 12.5 ms: all that the warped values can hold.
@@ -37,6 +37,19 @@ def engine_model() -> _engine.TemplateModel:
 def basis() -> npt.NDArray[np.float32]:
     """Return the matrix from a cepstrum to the template's values."""
     return analysis_basis(ANALYSIS_ORDER, tables()["mean"].shape[1])
+
+
+def whole_removal(state: npt.NDArray[np.float64] | None) -> _engine.SpeakerRemoval:
+    """Return a removal that takes the speaker out and keeps all detail: what a bottleneck hears.
+
+    Parameters
+    ----------
+    state : ndarray of float64, optional
+        Of a profile; without it the removal adapts.
+    """
+    return _engine.SpeakerRemoval(
+        engine_model(), state, residual=1.0, pitch_levels=0, detail_order=0, value_step=0.0
+    )
 
 
 def make_engine_model(arrays: dict[str, npt.NDArray[Any]]) -> _engine.TemplateModel:

@@ -11,7 +11,7 @@ from voiceanon.errors import InputError
 from voiceanon.keys import Draws
 from voiceanon.template import tables
 
-__all__ = ["Voice", "draw_voice", "neutral_voice"]
+__all__ = ["Voice", "draw_voice", "named_voice", "neutral_voice", "voice_names"]
 
 # Draws stop here, in standard deviations of each direction: no voice is odd enough to stand out.
 _WIDEST_DRAW = 2.0
@@ -68,6 +68,42 @@ class Voice:
                 )
         if len(self.colour) > 64 or not all(math.isfinite(value) for value in self.colour):
             raise InputError("colour of a voice must be at most 64 finite numbers")
+
+
+def _named(f0_hz: float, f0_spread: float, formant_scale: float, breathiness: float) -> Voice:
+    return Voice(f0_hz, f0_spread, formant_scale, breathiness)
+
+
+# Made up, none after a person: pitch, its spread, tract length and breath set apart by hand.
+_NAMED = {
+    "female-low": _named(172.0, 0.15, 1.04, 0.0),
+    "female-mid": _named(204.0, 0.18, 1.08, 0.04),
+    "female-high": _named(238.0, 0.20, 1.14, -0.04),
+    "neutral-low": _named(134.0, 0.12, 1.0, 0.02),
+    "neutral-mid": _named(150.0, 0.16, 0.98, 0.0),
+    "neutral-high": _named(164.0, 0.20, 1.02, -0.02),
+    "male-low": _named(88.0, 0.14, 0.87, 0.0),
+    "male-mid": _named(106.0, 0.17, 0.92, 0.03),
+    "male-high": _named(124.0, 0.19, 0.95, -0.03),
+}
+
+
+def voice_names() -> tuple[str, ...]:
+    """Return the names that `named_voice` knows."""
+    return tuple(_NAMED)
+
+
+def named_voice(name: str) -> Voice:
+    """Return one of the voices that a recipe can ask for by name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if name not in _NAMED:
+        raise InputError(f"voice is {name!r}: it must be one of {', '.join(_NAMED)}")
+    return _NAMED[name]
 
 
 def neutral_voice() -> Voice:

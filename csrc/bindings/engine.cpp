@@ -8,9 +8,13 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "voiceanon/analyzer.hpp"
+#include "voiceanon/content_decoder.hpp"
+#include "voiceanon/content_encoder.hpp"
 #include "voiceanon/pseudo_voice.hpp"
 #include "voiceanon/speaker_removal.hpp"
 #include "voiceanon/synthesizer.hpp"
@@ -21,6 +25,9 @@
 namespace py = pybind11;
 using voiceanon::Analyzer;
 using voiceanon::AnalyzerSettings;
+using voiceanon::BottleneckModel;
+using voiceanon::ContentDecoder;
+using voiceanon::ContentEncoder;
 using voiceanon::PseudoVoice;
 using voiceanon::SpeakerProfile;
 using voiceanon::SpeakerRemoval;
@@ -292,6 +299,96 @@ void bind_voice(py::module_& module) {
            py::arg("description").noconvert());
 }
 
+std::shared_ptr<const voiceanon::StackModel> to_stack(int inputs, int channels, int outputs, const std::vector<std::pair<int, int>>& blocks,
+                                                      const FloatArray& weights, const FloatArray& biases) {
+  std::vector<voiceanon::BlockShape> shapes;
+  for (const auto& [dilation, ahead] : blocks) shapes.push_back({dilation, ahead});
+  return std::make_shared<voiceanon::StackModel>(inputs, channels, outputs, std::move(shapes), to_floats(weights), to_floats(biases));
+}
+
+void bind_bottleneck(py::module_& module) {
+  using Blocks = std::vector<std::pair<int, int>>;
+  using Sizes = std::tuple<int, int, int>;
+  py::class_<BottleneckModel, std::shared_ptr<BottleneckModel>>(module, "BottleneckModel", "The tables of voiceanon/models/bottleneck.npz.")
+      .def(py::init([](std::shared_ptr<TemplateModel> voices, const std::vector<int>& levels, const FloatArray& input_mean,
+                       const FloatArray& input_scale, const Sizes& encoder_sizes, const Blocks& encoder_blocks,
+                       const FloatArray& encoder_weights, const FloatArray& encoder_biases, const Sizes& decoder_sizes,
+                       const Blocks& decoder_blocks, const FloatArray& decoder_weights, const FloatArray& decoder_biases) {
+             auto model = std::make_shared<BottleneckModel>();
+             model->voices = std::move(voices);
+             model->levels = levels;
+             model->input_mean = to_floats(input_mean);
+             model->input_scale = to_floats(input_scale);
+             const auto [ein, echannels, eout] = encoder_sizes;
+             const auto [din, dchannels, dout] = decoder_sizes;
+             model->encoder = to_stack(ein, echannels, eout, encoder_blocks, encoder_weights, encoder_biases);
+             model->decoder = to_stack(din, dchannels, dout, decoder_blocks, decoder_weights, decoder_biases);
+             model->check();
+             return model;
+           }),
+           py::kw_only(), py::arg("voices"), py::arg("levels"), py::arg("input_mean"), py::arg("input_scale"), py::arg("encoder_sizes"),
+           py::arg("encoder_blocks"), py::arg("encoder_weights"), py::arg("encoder_biases"), py::arg("decoder_sizes"),
+           py::arg("decoder_blocks"), py::arg("decoder_weights"), py::arg("decoder_biases"))
+      .def_property_readonly("digits", &BottleneckModel::digits)
+      .def_property_readonly("voice_size", &BottleneckModel::voice_size);
+
+  py::class_<ContentEncoder>(module, "ContentEncoder", "Speaker-removed rows in, frames of units out.")
+      .def(py::init([](std::shared_ptr<BottleneckModel> model, int digits, int pitch_levels) {
+             return ContentEncoder(std::move(model), {digits, pitch_levels});
+           }),
+           py::arg("model"), py::kw_only(), py::arg("digits"), py::arg("pitch_levels"))
+      .def_property_readonly("frame_size", &ContentEncoder::frame_size)
+      .def_property_readonly("lookahead_rows", &ContentEncoder::lookahead_rows)
+      .def("reset", &ContentEncoder::reset)
+      .def("process",
+           [](ContentEncoder& self, const FloatArray& rows) {
+             need_rows(rows, self.row_size());
+             std::vector<float> frames;
+             {
+               py::gil_scoped_release released;
+               self.process(rows.data(), static_cast<std::size_t>(rows.shape(0)), frames);
+             }
+             return to_rows(frames, self.frame_size());
+           },
+           py::arg("rows").noconvert())
+      .def("finish", [](ContentEncoder& self) {
+        std::vector<float> frames;
+        {
+          py::gil_scoped_release released;
+          self.finish(frames);
+        }
+        return to_rows(frames, self.frame_size());
+      });
+
+  py::class_<ContentDecoder>(module, "ContentDecoder", "Frames of units in, description rows out.")
+      .def(py::init([](std::shared_ptr<BottleneckModel> model, const std::vector<float>& voice) {
+             return ContentDecoder(std::move(model), voice);
+           }),
+           py::arg("model"), py::kw_only(), py::arg("voice"))
+      .def_property_readonly("row_size", &ContentDecoder::row_size)
+      .def_property_readonly("lookahead_rows", &ContentDecoder::lookahead_rows)
+      .def("reset", &ContentDecoder::reset)
+      .def("process",
+           [](ContentDecoder& self, const FloatArray& frames) {
+             need_rows(frames, self.frame_size());
+             std::vector<float> rows;
+             {
+               py::gil_scoped_release released;
+               self.process(frames.data(), static_cast<std::size_t>(frames.shape(0)), rows);
+             }
+             return to_rows(rows, self.row_size());
+           },
+           py::arg("frames").noconvert())
+      .def("finish", [](ContentDecoder& self) {
+        std::vector<float> rows;
+        {
+          py::gil_scoped_release released;
+          self.finish(rows);
+        }
+        return to_rows(rows, self.row_size());
+      });
+}
+
 }  // namespace
 
 PYBIND11_MODULE(VOICEANON_MODULE, module) {
@@ -306,4 +403,5 @@ PYBIND11_MODULE(VOICEANON_MODULE, module) {
   bind_profile(module);
   bind_removal(module);
   bind_voice(module);
+  bind_bottleneck(module);
 }

@@ -1,0 +1,111 @@
+"""The description of a recording: what it holds, and that nothing else reaches the audio."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sounds
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voiceanon import Abstraction, Anonymizer, InputError, Recipe, RecipeError, Voice, abstract
+
+SECRET = bytes(range(32))
+
+
+def clip(seconds: float = 3.0) -> tuple[np.ndarray, int]:
+    samples, rate = sounds.clip(sounds.clip_names()[1])
+    return samples[rate : round((1 + seconds) * rate)], rate
+
+
+@pytest.mark.parametrize("rate_out", [16_000, 44_100])
+def test_a_rendered_description_is_the_anonymized_recording(rate_out: int) -> None:
+    samples, rate = clip()
+    if rate_out != rate:
+        import soxr
+
+        samples = np.asarray(soxr.resample(samples, rate, rate_out), np.float32)
+    described = abstract(samples, rate_out)
+    rendered = described.render(SECRET, recording="one")
+    expected = Anonymizer("bottleneck", SECRET)(samples, rate_out, recording="one")
+    assert np.array_equal(rendered, expected)
+    assert rendered.dtype == np.float32
+    assert np.abs(rendered).max() > 0.01
+
+
+@pytest.mark.parametrize("digits", [1, 6, 12])
+@pytest.mark.parametrize("levels", [1, 3, 16])
+def test_settings_decide_what_is_kept(digits: int, levels: int) -> None:
+    samples, rate = clip(1.0)
+    recipe = Recipe(name="own", removal="bottleneck", unit_digits=digits, pitch_levels=levels)
+    described = abstract(samples, rate, recipe=recipe)
+    assert described.units.shape == (len(described), digits)
+    assert len(described) - len(samples) // (rate // 50) in (0, 1)
+    assert np.abs(described.pitch).max() <= levels // 2
+    assert not described.pitch[~described.voiced].any()
+    assert described.level.min() >= -20
+    assert described.level.max() <= 2
+    rendered = described.render(SECRET, recipe=recipe)
+    assert np.array_equal(rendered, Anonymizer(recipe, SECRET)(samples, rate))
+
+
+def test_equal_descriptions_give_equal_bits_and_others_do_not() -> None:
+    samples, rate = clip(1.5)
+    one = abstract(samples, rate)
+    other = abstract((samples * np.float32(0.999)).astype(np.float32), rate)
+    same = replace(other, units=one.units, voiced=one.voiced, level=one.level, pitch=one.pitch)
+    assert np.array_equal(one.render(SECRET), same.render(SECRET))
+    moved = one.units.copy()
+    moved[20:40] = -moved[20:40] + 1
+    assert not np.array_equal(
+        one.render(SECRET), replace(one, units=np.clip(moved, -1, 1)).render(SECRET)
+    )
+
+
+def test_no_secret_is_another_voice_each_time() -> None:
+    samples, rate = clip(1.0)
+    described = abstract(samples, rate)
+    assert not np.array_equal(described.render(), described.render())
+    low, high = (described.render(SECRET, voice=Voice(f0_hz=f)) for f in (90.0, 220.0))
+    assert not np.array_equal(low, high)
+
+
+def test_silence_is_described_as_silence() -> None:
+    described = abstract(np.zeros(16_000, np.int16), 16_000)
+    assert (described.level == -20).all()
+    assert not described.voiced.any()
+    assert not described.render(SECRET).any()
+
+
+@given(st.integers(2, 4000), st.sampled_from([8_000, 16_000, 48_000]))
+def test_any_length_comes_back(n: int, rate: int) -> None:
+    tone = 0.1 * np.sin(np.arange(n) / 9)
+    described = abstract(tone, rate)
+    rendered = described.render(SECRET)
+    assert rendered.shape == (n,)
+    assert np.isfinite(rendered).all()
+
+
+def test_its_size_is_told() -> None:
+    samples, rate = clip()
+    described = abstract(samples, rate)
+    assert 0 < described.entropy_bits_per_second < described.bits_per_second < 1500
+    assert "bit/s" in repr(described)
+    assert isinstance(described, Abstraction)
+
+
+def test_what_cannot_be_described_is_refused() -> None:
+    samples, rate = clip(0.5)
+    with pytest.raises(InputError, match="2 channels"):
+        abstract(np.stack([samples, samples]), rate)
+    with pytest.raises(InputError, match="removal"):
+        abstract(samples, rate, recipe="template")
+    with pytest.raises(RecipeError, match="nosuch"):
+        abstract(samples, rate, recipe="nosuch")
+    plain = Recipe(name="plain", removal="bottleneck", pitch_levels=0)
+    with pytest.raises(InputError, match="pitch_levels"):
+        abstract(samples, rate, recipe=plain)
+    with pytest.raises(InputError, match="removal"):
+        abstract(samples, rate).render(SECRET, recipe="template")

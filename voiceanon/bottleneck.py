@@ -1,0 +1,107 @@
+"""The content bottleneck: what is said, as a few shared digits every 20 ms, and spoken again."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon import _engine
+from voiceanon.template import engine_model
+
+__all__ = [
+    "FRAME_S",
+    "bits_per_second",
+    "bottleneck_tables",
+    "decoder",
+    "encoder",
+    "make_bottleneck_model",
+]
+
+FRAME_S = 0.02
+_LEVEL_STEPS = 14  # silence, and -60 to 12 dB in steps of 6
+_PATH = Path(__file__).parent / "models" / "bottleneck.npz"
+
+Tables = dict[str, npt.NDArray[Any]]
+
+
+@cache
+def bottleneck_tables() -> Tables:
+    """Return the arrays of ``models/bottleneck.npz`` by name; see ``models/bottleneck.md``."""
+    with np.load(_PATH, allow_pickle=False) as archive:
+        return {name: np.ascontiguousarray(archive[name]) for name in archive.files}
+
+
+@cache
+def _shipped_model() -> _engine.BottleneckModel:
+    return make_bottleneck_model(bottleneck_tables())
+
+
+def make_bottleneck_model(tables: Tables) -> _engine.BottleneckModel:
+    """Return the core's form of trained tables, as `voiceanon.training` exports them."""
+    networks: dict[str, Any] = {}
+    for name in ("encoder", "decoder"):
+        inputs, channels, outputs = (int(size) for size in tables[f"{name}_sizes"])
+        networks[f"{name}_sizes"] = (inputs, channels, outputs)
+        networks[f"{name}_blocks"] = [(int(d), int(a)) for d, a in tables[f"{name}_blocks"]]
+        networks[f"{name}_weights"] = tables[f"{name}_weights"].astype(np.float32)
+        networks[f"{name}_biases"] = tables[f"{name}_biases"].astype(np.float32)
+    return _engine.BottleneckModel(
+        voices=engine_model(),
+        levels=[int(level) for level in tables["levels"]],
+        input_mean=tables["input_mean"].astype(np.float32),
+        input_scale=tables["input_scale"].astype(np.float32),
+        **networks,
+    )
+
+
+def encoder(
+    digits: int, pitch_levels: int, model: _engine.BottleneckModel | None = None
+) -> _engine.ContentEncoder:
+    """Return what turns speaker-removed rows into frames of units.
+
+    Parameters
+    ----------
+    digits : int
+        Digits of a unit that are kept, 1 or more.
+    pitch_levels : int
+        Steps of pitch over ±2.5 deviations; 0 keeps it as it is.
+    model : BottleneckModel, optional
+        By default the one that is shipped.
+    """
+    model = _shipped_model() if model is None else model
+    return _engine.ContentEncoder(model, digits=digits, pitch_levels=pitch_levels)
+
+
+def decoder(model: _engine.BottleneckModel | None = None) -> _engine.ContentDecoder:
+    """Return what speaks frames of units, four rows for each, in nobody's voice."""
+    model = _shipped_model() if model is None else model
+    return _engine.ContentDecoder(model, voice=[0.0] * model.voice_size)
+
+
+def bits_per_second(levels: tuple[int, ...], pitch_levels: int) -> float:
+    """Return the size of a description with so many digits kept, in bits a second.
+
+    Every frame is counted whole: the unit, voiced or not, the level and the pitch, each as likely
+    as any other. A compressed one is smaller.
+
+    Parameters
+    ----------
+    levels : tuple of int
+        Levels of each digit that is kept.
+    pitch_levels : int
+        Steps of pitch over ±2.5 deviations, 1 or more.
+
+    Examples
+    --------
+    >>> round(bits_per_second((3,) * 6, 4))
+    832
+    """
+    pitches = 2 * (pitch_levels // 2) + 1
+    frame = sum(math.log2(level) for level in levels)
+    frame += math.log2(1 + pitches) + math.log2(_LEVEL_STEPS)
+    return frame / FRAME_S

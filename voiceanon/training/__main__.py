@@ -1,0 +1,118 @@
+"""Trains the bottleneck from a folder of speech, and writes the tables that the core runs.
+
+    python -m voiceanon.training SPEECH --teacher WHISPER -o bottleneck.npz
+
+SPEECH is any corpus that `voiceanon evaluate` reads; WHISPER a folder as faster-whisper takes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from voiceanon.checks.optional import load
+from voiceanon.errors import VoiceanonError
+from voiceanon.keys import Draws
+from voiceanon.privacy.corpora import read_corpus
+from voiceanon.training.export import exported
+from voiceanon.training.learning import Learning, learn
+from voiceanon.training.material import gather
+from voiceanon.training.networks import Shape, build
+from voiceanon.training.prepared import prepare
+from voiceanon.training.teacher import Teacher
+
+_SEED = b"the bottleneck that is shipped.."
+_SAID_EVERY_S = 15.0
+
+
+def main() -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m voiceanon.training",
+        description=__doc__.splitlines()[0] if __doc__ else "",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("speech", type=Path, help="corpus to learn from")
+    parser.add_argument("--teacher", type=Path, required=True, help="folder of a Whisper model")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="where the tables go")
+    parser.add_argument(
+        "--work", type=Path, default=Path("training"), help="folder kept between runs"
+    )
+    parser.add_argument("--levels", default=",".join("3" * 12), help="odd levels of each dimension")
+    parser.add_argument("--passes", type=int, default=Learning.passes, help="over the speech")
+    parser.add_argument("--minutes", type=float, default=600.0, help="stop training after these")
+    parser.add_argument("--threads", type=int, default=2, help="processor threads")
+    arguments = parser.parse_args()
+    try:
+        _train(arguments)
+    except VoiceanonError as error:
+        print(f"voiceanon.training: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    torch = load("torch")
+    torch.set_num_threads(arguments.threads)
+    say = _Saying()
+    shape = Shape(levels=tuple(int(level) for level in arguments.levels.split(",")))
+    corpus = read_corpus(arguments.speech)
+    teacher = Teacher(arguments.teacher, arguments.threads)
+    material = gather(corpus.recordings, teacher, arguments.work, say.count)
+    prepared = prepare(material)
+    hours = sum(len(u) for u in material.utterances) / 50 / 3600
+    say.line(
+        f"{len(material.utterances)} recordings, {hours:.1f} h, {len(material.speakers)} people"
+    )
+    draws = Draws(_SEED, "training")
+    network = build(
+        shape,
+        values=prepared.values,
+        teacher=prepared.features,
+        speakers=len(material.speakers),
+        seed=draws.integer(1 << 32),
+    )
+    settings = Learning(passes=arguments.passes)
+    until = time.monotonic() + 60 * arguments.minutes
+    learn(
+        network,
+        shape.levels,
+        prepared,
+        settings,
+        draws,
+        say.losses,
+        lambda: time.monotonic() > until,
+    )
+    torch.save(network.state_dict(), arguments.work / "network.pt")
+    tables = exported(network, shape, prepared)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(arguments.output, **tables)  # type: ignore[arg-type]
+    say.line(f"{arguments.output}: {arguments.output.stat().st_size} bytes")
+
+
+class _Saying:
+    """One line every quarter of a minute, on stderr."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.monotonic()
+
+    def line(self, text: str) -> None:
+        self._last = time.monotonic()
+        print(f"{self._last - self._began:7.0f} s  {text}", file=sys.stderr, flush=True)
+
+    def count(self, what: str, done: int, total: int) -> None:
+        if time.monotonic() - self._last > _SAID_EVERY_S or done == total:
+            self.line(f"{what}: {done}/{total}")
+
+    def losses(self, done: float, means: dict[str, float]) -> None:
+        if time.monotonic() - self._last > _SAID_EVERY_S or done == 1.0:
+            said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+            self.line(f"{100 * done:5.1f} %  {said}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

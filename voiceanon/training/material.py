@@ -1,0 +1,156 @@
+"""What is learned from: values of every recording, beside what a teacher hears in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon.errors import VoiceanonError
+from voiceanon.privacy.corpora.recordings import Recording
+from voiceanon.privacy.sounds import Sound
+from voiceanon.profile import Profiler
+from voiceanon.template import TEMPLATE_RATE_HZ, tables, whole_removal
+from voiceanon.training.teacher import FEATURES_A_SECOND, Teacher
+
+__all__ = ["ROWS_A_FRAME", "Material", "Utterance", "gather", "plain_values"]
+
+ROWS_A_FRAME = 200 // FEATURES_A_SECOND  # rows of 5 ms in a frame of 20 ms
+_SHORTEST_S, _LONGEST_S = 1.0, 18.0
+_VERSION = "1"
+
+Half = npt.NDArray[np.float16]
+Float32 = npt.NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording.
+
+    Attributes
+    ----------
+    speaker : int
+        Whose it is.
+    text : str
+        What is said, or empty.
+    rows : ndarray of float16, shape (4 t, 3 + values)
+        Voiced, normalised pitch, relative level in dB, absolute values as the template speaks them.
+    heard : ndarray of float16, shape (t, features)
+        What the teacher hears, one frame every 20 ms.
+    """
+
+    speaker: int
+    text: str
+    rows: Half
+    heard: Half
+
+    def __len__(self) -> int:
+        return len(self.heard)
+
+
+@dataclass(frozen=True)
+class Material:
+    """All of it.
+
+    Attributes
+    ----------
+    utterances : list of Utterance
+        In the order of the corpus.
+    speakers : tuple of str
+        Their names.
+    """
+
+    utterances: list[Utterance]
+    speakers: tuple[str, ...]
+
+
+def gather(
+    recordings: Sequence[Recording], teacher: Teacher, folder: Path, progress: Progress
+) -> Material:
+    """Analyse recordings and have the teacher hear them; what is in the folder is not done again.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        Training speech; those under 1 s or over 18 s are left out.
+    teacher : Teacher
+        The frozen recogniser.
+    folder : Path
+        Where results are kept; treat it like the recordings.
+    progress : callable
+        Called with what is done, how much, of how much.
+    """
+    used = [r for r in recordings if _SHORTEST_S <= (r.duration_s or 0.0) <= _LONGEST_S]
+    if not used:
+        raise VoiceanonError(
+            f"none of {len(recordings)} recordings lasts {_SHORTEST_S:g} to {_LONGEST_S:g} s"
+        )
+    said = json.dumps([_VERSION, teacher.name, [(r.key, r.speaker) for r in used]])
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    rows_path, heard_path = folder / f"rows-{digest}.npz", folder / f"heard-{digest}.npz"
+    if not rows_path.exists():
+        found = {}
+        for number, recording in enumerate(used):
+            found[str(number)] = _rows_of(Sound.of(recording).read())
+            progress("analysing", number + 1, len(used))
+        _keep(rows_path, found)
+    if not heard_path.exists():
+        sounds = (Sound.of(recording).read() for recording in used)
+        lengths = [len(Sound.of(recording).read()) for recording in used]
+        heard_parts = teacher.hear(sounds, lengths, lambda d, t: progress("teacher", d, t))
+        _keep(heard_path, {str(n): part for n, part in enumerate(heard_parts)})
+    speakers = tuple(sorted({r.speaker for r in used}))
+    number_of = {name: number for number, name in enumerate(speakers)}
+    utterances = []
+    with np.load(rows_path) as rows, np.load(heard_path) as heard:
+        for number, recording in enumerate(used):
+            row, features = rows[str(number)], heard[str(number)]
+            count = min(len(row) // ROWS_A_FRAME, len(features))
+            utterances.append(
+                Utterance(
+                    number_of[recording.speaker],
+                    recording.text,
+                    row[: count * ROWS_A_FRAME],
+                    features[:count],
+                )
+            )
+    return Material(utterances, speakers)
+
+
+def plain_values(description: Float32) -> Float32:
+    """Return a description's values as the template speaks them, undoing deviations and means.
+
+    Parameters
+    ----------
+    description : ndarray of float32, shape (t, 3 + values)
+        Rows of the core's speaker removal.
+    """
+    kind = np.where(description[:, 0] > 0.5, 0, 1)
+    mean, deviation = tables()["mean"][kind], tables()["deviation"][kind]
+    plain: Float32 = (mean + deviation * description[:, 3:]).astype(np.float32)
+    return plain
+
+
+def _rows_of(samples: Float32) -> Half:
+    profiler = Profiler(TEMPLATE_RATE_HZ)
+    profiler.process(samples)
+    (profile,) = profiler.finish()
+    remembered = profiler.remembered
+    if remembered is None:
+        raise VoiceanonError("a training recording is too long to remember")
+    description = whole_removal(profile.state).process(remembered[0])
+    found = np.hstack([description[:, :3], np.clip(plain_values(description), -60.0, 60.0)])
+    return found.astype(np.float16)
+
+
+def _keep(path: Path, arrays: dict[str, Half]) -> None:
+    part = path.with_suffix(".part.npz")
+    np.savez(part, **arrays)  # type: ignore[arg-type]
+    part.replace(path)

@@ -1,0 +1,95 @@
+"""The teacher: a frozen Whisper's encoder, which knows words and cares little who says them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon.checks.optional import load
+
+__all__ = ["FEATURES_A_SECOND", "Teacher"]
+
+FEATURES_A_SECOND = 50
+_RATE = 16_000
+_SAMPLES_A_FEATURE = _RATE // FEATURES_A_SECOND
+_WINDOW_S = 30
+_GAP_FEATURES = 15
+_BATCH = 4
+
+Float32 = npt.NDArray[np.float32]
+Half = npt.NDArray[np.float16]
+
+
+class Teacher:
+    """Whisper's encoder (Radford et al. 2022), through CTranslate2.
+
+    Parameters
+    ----------
+    folder : Path
+        A model as faster-whisper takes it: ``model.bin``, ``config.json``, tokenizer, vocabulary.
+    threads : int
+        Processor threads.
+    """
+
+    def __init__(self, folder: Path, threads: int = 2) -> None:
+        translate = load("ctranslate2")
+        self.name = f"whisper {folder.name}"
+        self._translate = translate
+        self._model = translate.models.Whisper(
+            str(folder), device="cpu", compute_type="int8", intra_threads=threads
+        )
+        self._bands: Any = load("faster_whisper.feature_extractor").FeatureExtractor(
+            feature_size=self._model.n_mels
+        )
+
+    def hear(
+        self,
+        sounds: Iterable[Float32],
+        lengths: Sequence[int],
+        progress: Callable[[int, int], None],
+    ) -> Iterator[Half]:
+        """Yield the features of each recording, (t, 512), one every 20 ms.
+
+        Several share a window of 30 s, a gap of silence between them: a window costs the same
+        however much of it is speech.
+        """
+        windows = list(_packed(lengths))
+        source = iter(sounds)
+        for first in range(0, len(windows), _BATCH):
+            batch = windows[first : first + _BATCH]
+            bands = []
+            for window in batch:
+                whole = np.zeros(_WINDOW_S * _RATE, np.float32)
+                for start, count in window:
+                    samples = next(source)[: count * _SAMPLES_A_FEATURE]
+                    at = start * _SAMPLES_A_FEATURE
+                    whole[at : at + len(samples)] = samples
+                bands.append(self._bands(whole)[:, : _WINDOW_S * 100])
+            view = self._translate.StorageView.from_array(
+                np.ascontiguousarray(np.stack(bands), np.float32)
+            )
+            heard = np.array(self._model.encode(view, to_cpu=True), np.float32)
+            for window, features in zip(batch, heard, strict=True):
+                for start, count in window:
+                    yield features[start : start + count].astype(np.float16)
+            progress(min(first + _BATCH, len(windows)), len(windows))
+
+
+def _packed(lengths: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
+    """Yield windows: for each recording in it, where it starts and how long it is, in features."""
+    most = _WINDOW_S * FEATURES_A_SECOND
+    window: list[tuple[int, int]] = []
+    at = 0
+    for length in lengths:
+        count = -(-length // _SAMPLES_A_FEATURE)
+        if window and at + count > most:
+            yield window
+            window, at = [], 0
+        window.append((at, min(count, most)))
+        at += count + _GAP_FEATURES
+    if window:
+        yield window
