@@ -18,7 +18,7 @@ from sounds import (
     vowel_power,
 )
 
-from voiceanon import _engine, stream
+from voiceanon import _engine, speaking
 from voiceanon.anonymizer import Anonymizer
 from voiceanon.frames import BANDS_HZ, analyze
 from voiceanon.profile import profile
@@ -218,7 +218,7 @@ def test_aperiodicity_is_the_share_of_noise(noise_share: float) -> None:
 
 
 def spoken(samples: np.ndarray, voice: Voice, monkeypatch, **settings) -> np.ndarray:
-    monkeypatch.setattr(stream, "draw_voice", lambda draws: voice)
+    monkeypatch.setattr(speaking, "draw_voice", lambda draws: voice)
     return Anonymizer(Recipe(name="measured", **settings), SECRET)(samples, RATE)
 
 

@@ -99,7 +99,7 @@ def bits_per_second(levels: tuple[int, ...], pitch_levels: int) -> float:
     Examples
     --------
     >>> round(bits_per_second((3,) * 6, 4))
-    832
+    795
     """
     pitches = 2 * (pitch_levels // 2) + 1
     frame = sum(math.log2(level) for level in levels)

@@ -44,6 +44,12 @@ def main() -> int:
     )
     parser.add_argument("--levels", default=",".join("3" * 12), help="odd levels of each dimension")
     parser.add_argument("--passes", type=int, default=Learning.passes, help="over the speech")
+    parser.add_argument(
+        "--shaping",
+        type=float,
+        default=Learning.shaping,
+        help="share of the decoder's gradient that shapes the units; 0: words alone",
+    )
     parser.add_argument("--minutes", type=float, default=600.0, help="stop training after these")
     parser.add_argument("--threads", type=int, default=2, help="processor threads")
     arguments = parser.parse_args()
@@ -76,7 +82,7 @@ def _train(arguments: argparse.Namespace) -> None:
         speakers=len(material.speakers),
         seed=draws.integer(1 << 32),
     )
-    settings = Learning(passes=arguments.passes)
+    settings = Learning(passes=arguments.passes, shaping=arguments.shaping)
     until = time.monotonic() + 60 * arguments.minutes
     learn(
         network,

@@ -39,6 +39,9 @@ class Learning:
         Weights of the losses: the teacher's features, transcripts (connectionist temporal
         classification, Graves et al. 2006), the values spoken, how they change from row to row,
         and which rows are voiced.
+    shaping : float
+        Share of the decoder's gradient that reaches the encoder, 0 to 1: with 0 the units learn
+        from words alone, and the decoder makes do with them.
     again : float
         Weight of what the encoder hears in the decoder's own output: it must lead to the same
         features of the teacher. Words count, not distances.
@@ -52,6 +55,7 @@ class Learning:
     sounds: float = 1.0
     change: float = 0.5
     voicing: float = 0.3
+    shaping: float = 1.0
     again: float = 0.3
 
 
@@ -138,7 +142,8 @@ def _losses(
         codes = codes * mask * _kept_digits(torch, batch, codes.shape[1], draws)
         read = network.reader(codes, mask).float()
         voices = network.voices(_whose(torch, batch)) * _is_known(torch, batch, draws)
-        made = network.decoder(torch.cat([codes, prosody, voices], 1), mask).float()
+        given = settings.shaping * codes + (1.0 - settings.shaping) * codes.detach()
+        made = network.decoder(torch.cat([given, prosody, voices], 1), mask).float()
     found = {
         "teaching": (((read[:, :features] - teacher) ** 2).mean(1) * weight[:, 0]).sum() / total,
         "letters": _letters_loss(torch, read[:, features:], batch),
