@@ -202,6 +202,7 @@ def _ours_flac(samples: Samples) -> Work:
 REFERENCE = "pyworld DIO chain"
 F0_REFERENCE = "f0: DIO+StoneMask"
 TEMPLATE = "ours: template"
+BOTTLENECK = "ours: bottleneck"
 FLAC = f"{TEMPLATE}, FLAC to FLAC"
 ALL = (
     Rival(REFERENCE, "voice", _pyworld_chain("dio"), "pyworld"),
@@ -225,25 +226,16 @@ ALL = (
     Rival(TEMPLATE, "voice", _ours("template"), is_ours=True),
     *(
         Rival(
-            f"{TEMPLATE}, {level}",
+            f"{name}, {level}",
             "voice",
-            _ours("template", level),
+            _ours(name.removeprefix("ours: "), level),
             is_ours=True,
             environment={"VOICEANON_SIMD": level},
         )
+        for name in (TEMPLATE, BOTTLENECK)
         for level in ("baseline", "v3", "v4")
     ),
-    Rival("ours: bottleneck", "voice", _ours("bottleneck"), is_ours=True),
-    *(
-        Rival(
-            f"ours: bottleneck, {level}",
-            "voice",
-            _ours("bottleneck", level),
-            is_ours=True,
-            environment={"VOICEANON_SIMD": level},
-        )
-        for level in ("baseline", "v3")
-    ),
+    Rival(BOTTLENECK, "voice", _ours("bottleneck"), is_ours=True),
     Rival(f"{TEMPLATE}, stream of 20 ms", "voice", _ours_stream, is_ours=True),
     # Against our own work on an array: the share of its speed that is left with files around it.
     Rival(FLAC, "voice", _ours_flac, is_ours=True, against=TEMPLATE),

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from voiceanon.errors import RecipeError
 from voiceanon.recipe import Recipe, recipe_names
+from voiceanon.voice import named_voice, voice_names
 
 SETTINGS = [setting for setting in dataclasses.fields(Recipe) if setting.metadata]
 
@@ -167,3 +168,9 @@ def test_files(tmp_path: Path) -> None:
         Recipe.read(path)
     with pytest.raises(RecipeError, match="cannot be read"):
         Recipe.read(tmp_path / "absent.toml")
+
+
+def test_the_voices_that_can_be_asked_for_are_those_there_are() -> None:
+    asked = next(s for s in SETTINGS if s.name == "voice").metadata["allowed"]
+    assert asked == ("drawn", *voice_names())
+    assert len({named_voice(name) for name in voice_names()}) == len(voice_names()) >= 8

@@ -102,10 +102,11 @@ def gather(
             progress("analysing", number + 1, len(used))
         _keep(rows_path, found)
     if not heard_path.exists():
-        sounds = (Sound.of(recording).read() for recording in used)
-        lengths = [len(Sound.of(recording).read()) for recording in used]
-        heard_parts = teacher.hear(sounds, lengths, lambda d, t: progress("teacher", d, t))
-        _keep(heard_path, {str(n): part for n, part in enumerate(heard_parts)})
+        found = {}
+        for number, part in enumerate(teacher.hear(Sound.of(r).read() for r in used)):
+            found[str(number)] = part
+            progress("teacher", number + 1, len(used))
+        _keep(heard_path, found)
     speakers = tuple(sorted({r.speaker for r in used}))
     number_of = {name: number for number, name in enumerate(speakers)}
     utterances = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,26 +47,18 @@ class Teacher:
             feature_size=self._model.n_mels
         )
 
-    def hear(
-        self,
-        sounds: Iterable[Float32],
-        lengths: Sequence[int],
-        progress: Callable[[int, int], None],
-    ) -> Iterator[Half]:
+    def hear(self, sounds: Iterable[Float32]) -> Iterator[Half]:
         """Yield the features of each recording, (t, 512), one every 20 ms.
 
         Several share a window of 30 s, a gap of silence between them: a window costs the same
         however much of it is speech.
         """
-        windows = list(_packed(lengths))
-        source = iter(sounds)
-        for first in range(0, len(windows), _BATCH):
-            batch = windows[first : first + _BATCH]
+        windows = _packed(sounds)
+        while batch := list(islice(windows, _BATCH)):
             bands = []
             for window in batch:
                 whole = np.zeros(_WINDOW_S * _RATE, np.float32)
-                for start, count in window:
-                    samples = next(source)[: count * _SAMPLES_A_FEATURE]
+                for start, samples in window:
                     at = start * _SAMPLES_A_FEATURE
                     whole[at : at + len(samples)] = samples
                 bands.append(self._bands(whole)[:, : _WINDOW_S * 100])
@@ -74,22 +67,24 @@ class Teacher:
             )
             heard = np.array(self._model.encode(view, to_cpu=True), np.float32)
             for window, features in zip(batch, heard, strict=True):
-                for start, count in window:
-                    yield features[start : start + count].astype(np.float16)
-            progress(min(first + _BATCH, len(windows)), len(windows))
+                for start, samples in window:
+                    yield features[start : start + _count(samples)].astype(np.float16)
 
 
-def _packed(lengths: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
-    """Yield windows: for each recording in it, where it starts and how long it is, in features."""
-    most = _WINDOW_S * FEATURES_A_SECOND
-    window: list[tuple[int, int]] = []
+def _count(samples: Float32) -> int:
+    return -(-len(samples) // _SAMPLES_A_FEATURE)
+
+
+def _packed(sounds: Iterable[Float32]) -> Iterator[list[tuple[int, Float32]]]:
+    """Yield windows: for each recording in it, the feature it starts at, and its samples."""
+    window: list[tuple[int, Float32]] = []
     at = 0
-    for length in lengths:
-        count = -(-length // _SAMPLES_A_FEATURE)
-        if window and at + count > most:
+    for sound in sounds:
+        samples = sound[: _WINDOW_S * _RATE]
+        if window and at + _count(samples) > _WINDOW_S * FEATURES_A_SECOND:
             yield window
             window, at = [], 0
-        window.append((at, min(count, most)))
-        at += count + _GAP_FEATURES
+        window.append((at, samples))
+        at += _count(samples) + _GAP_FEATURES
     if window:
         yield window
