@@ -20,12 +20,15 @@ from voiceanon.abstraction import Abstraction, abstract
 
 # The recipe's own setting comes first: every other point differs from it in one thing.
 POINTS: dict[str, dict[str, Any]] = {
-    "units-6": {},
-    "units-2": {"unit_digits": 2},
+    "own": {},
+    "accent-0": {"accent": 0.0},
+    "accent-15": {"accent": 0.15},
+    "accent-20": {"accent": 0.2},
+    "accent-30": {"accent": 0.3},
+    "accent-40": {"accent": 0.4},
+    "units-3": {"unit_digits": 3},
     "units-4": {"unit_digits": 4},
-    "units-8": {"unit_digits": 8},
-    "units-10": {"unit_digits": 10},
-    "units-12": {"unit_digits": 12},
+    "units-5": {"unit_digits": 5},
     "pitch-flat": {"pitch_range": "constant"},
     "pitch-2": {"pitch_levels": 2},
     "pitch-16": {"pitch_levels": 16},

@@ -35,7 +35,7 @@ def main() -> None:
         speaker = name.split("-", maxsplit=1)[0]
         results[f"rows {speaker}"] = rows_of(samples, rate, [])
         results[f"rows {speaker}, in chunks"] = rows_of(samples, rate, CHUNKS)
-        described = abstract(samples, rate)
+        described = abstract(samples, rate, SECRET)
         results[f"units {speaker}"] = np.hstack(
             [described.units, np.stack([described.voiced, described.level, described.pitch], 1)]
         )

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceanon import _engine
-from voiceanon.bottleneck import bits_per_second, decoder, encoder, make_bottleneck_model
+from voiceanon.bottleneck import (
+    bits_per_second,
+    decoder,
+    draw_accent,
+    encoder,
+    make_bottleneck_model,
+)
 from voiceanon.keys import Draws
 from voiceanon.privacy.drawing import normal
 from voiceanon.profile import Profiler
@@ -98,8 +104,39 @@ def test_units_are_those_of_the_network_in_numpy() -> None:
     place = np.tanh(reference(arrays, "encoder", encoder_input(rows, arrays)))
     expected = place * (np.array(LEVELS) // 2)
     assert len(frames) == len(expected) == -(-len(rows) // 4)
+    expected[frames[:, 4] < -6] = 0.0
     assert np.abs(frames[:, :3] - expected).max() <= 0.5 + 1e-4
     assert len(np.unique(frames[:, :3], axis=0)) > 5
+
+
+def test_an_accent_moves_every_place_before_it_is_rounded() -> None:
+    arrays, rows = random_tables(), rows_of(2.0)
+    model = make_bottleneck_model(arrays)
+    shares = draw_accent(3, 0.4, Draws(bytes(32), "accent"))
+    hears = _engine.ContentEncoder(model, digits=3, pitch_levels=4, accent=shares)
+    frames = np.concatenate([hears.process(rows), hears.finish()])
+    place = np.tanh(reference(arrays, "encoder", encoder_input(rows, arrays)))
+    accent = np.reshape(shares, (3, 4))
+    expected = np.clip(place + accent[:, 0] + place @ accent[:, 1:].T, -1, 1) * (
+        np.array(LEVELS) // 2
+    )
+    expected[frames[:, 4] < -6] = 0.0
+    assert np.abs(frames[:, :3] - expected).max() <= 0.5 + 1e-4
+    plain = encoder(3, 4, model)
+    assert not np.array_equal(frames, np.concatenate([plain.process(rows), plain.finish()]))
+    for wrong in ([0.0] * 3, [np.inf] * 12):
+        with pytest.raises(ValueError, match="accent"):
+            _engine.ContentEncoder(model, digits=3, pitch_levels=4, accent=wrong)
+
+
+def test_an_accent_is_as_wide_as_asked() -> None:
+    drawn = np.array([draw_accent(6, 0.3, Draws(bytes(32), str(n))) for n in range(1000)])
+    shifts, shares = np.split(drawn.reshape(1000, 6, 7), [1], axis=2)
+    assert shifts.std() == pytest.approx(0.3, rel=0.05)
+    assert shares.std() == pytest.approx(0.3 / 2**0.5, rel=0.05)
+    assert abs(drawn.mean()) < 0.01
+    same = draw_accent(6, 0.3, Draws(bytes(32), "0"))
+    assert same == drawn[0].tolist()
 
 
 def test_rows_are_those_of_the_network_in_numpy() -> None:
@@ -110,7 +147,7 @@ def test_rows_are_those_of_the_network_in_numpy() -> None:
     frames = np.concatenate([encoder.process(rows), encoder.finish()])
     decoder = _engine.ContentDecoder(model, voice=voice)
     made = np.concatenate([decoder.process(frames), decoder.finish()])
-    level = 6.0 / 30.0 * np.maximum(frames[:, 4:5], -10)
+    level = 6.0 / 30.0 * np.maximum(frames[:, 4:5], -8)
     given = np.hstack(
         [
             frames[:, :3] / (np.array(LEVELS) // 2),
@@ -213,8 +250,23 @@ def test_silence_is_silent_and_nothing_else_is() -> None:
     assert (np.delete(made, slice(40, 80), 0)[:, 2] >= -60).all()
 
 
+def test_all_pauses_are_the_same() -> None:
+    rows = rows_of(1.0)
+    rows[40:80, 2] = np.linspace(-60.0, -40.0, 40)
+    rows[40:80, 0] = 1.0
+    frames = np.concatenate(
+        [
+            (hears := encoder(3, 4, make_bottleneck_model(random_tables()))).process(rows),
+            hears.finish(),
+        ]
+    )
+    assert np.array_equal(frames[10:20], np.tile([0, 0, 0, 0, -8, 0], (10, 1)))
+    assert frames[:10, :3].any()
+    assert (frames[:10, 4] >= -6).any()
+
+
 def test_the_size_of_a_description_is_counted() -> None:
-    assert bits_per_second((2,), 1) == pytest.approx(50 * (1 + 1 + np.log2(14)))
+    assert bits_per_second((2,), 1) == pytest.approx(50 * (1 + 1 + np.log2(11)))
     assert bits_per_second((3,) * 6, 4) < 1000
 
 

@@ -230,6 +230,12 @@ def test_each_table_shows_every_attack_and_names_the_lowest(page):
                 assert shown[name][place] == (pytest.approx(value, abs=0.051), name == best)
 
 
+def test_the_size_of_a_description_stands_beside_its_recipe(page):
+    rows = [row.text for row in page.all("tr") if "1,778" in row.text]
+    assert len(rows) == 1
+    assert "bottleneck" in rows[0]
+
+
 def test_an_attack_without_a_figure_is_not_measured_and_never_lowest(tmp_path):
     results = example_results(("template",))
     for attack in results["variants"][0]["privacy"]["attacks"]:

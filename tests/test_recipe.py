@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from hypothesis import given
 
@@ -173,4 +174,11 @@ def test_files(tmp_path: Path) -> None:
 def test_the_voices_that_can_be_asked_for_are_those_there_are() -> None:
     asked = next(s for s in SETTINGS if s.name == "voice").metadata["allowed"]
     assert asked == ("drawn", *voice_names())
-    assert len({named_voice(name) for name in voice_names()}) == len(voice_names()) >= 8
+    voices = [named_voice(name) for name in voice_names()]
+    assert len(voices) >= 8
+    colours = np.array([voice.colour for voice in voices])
+    for i, one in enumerate(voices):
+        for j, other in enumerate(voices[:i]):
+            semitones = 12 * abs(np.log2(one.f0_hz / other.f0_hz))
+            timbre = np.linalg.norm(colours[i] - colours[j]) / np.linalg.norm(colours, axis=1).max()
+            assert semitones > 2 or timbre > 0.5, (one, other)

@@ -184,7 +184,14 @@ class BottleneckModel(metaclass=_Pybind11Type):
 # Frames: digits of a unit | voiced | level in steps of 6 dB | pitch in deviations.
 @final
 class ContentEncoder(metaclass=_Pybind11Type):
-    def __init__(self, model: BottleneckModel, *, digits: int, pitch_levels: int) -> None: ...
+    def __init__(
+        self,
+        model: BottleneckModel,
+        *,
+        digits: int,
+        pitch_levels: int,
+        accent: Sequence[float] = ...,
+    ) -> None: ...
     @property
     def frame_size(self) -> int: ...
     @property

@@ -37,7 +37,8 @@ class Abstraction:
     voiced : ndarray of bool, shape (t,)
         Whether the frame is voiced.
     level : ndarray of int8, shape (t,)
-        Level relative to active speech, in steps of 6 dB, -10 to 2; -20 is digital silence.
+        Level relative to active speech, in steps of 6 dB, -6 to 2; -8 is a pause, -20 digital
+        silence. Neither has a unit.
     pitch : ndarray of int8, shape (t,)
         Steps of pitch above the middle of the voice; 0 where unvoiced.
     pitch_levels : int
@@ -137,7 +138,14 @@ class Abstraction:
         return frames
 
 
-def abstract(samples: object, rate: object, *, recipe: str | Recipe = "bottleneck") -> Abstraction:
+def abstract(
+    samples: object,
+    rate: object,
+    secret: bytes | None = None,
+    *,
+    recipe: str | Recipe = "bottleneck",
+    recording: str = "",
+) -> Abstraction:
     """Return the description of a mono recording.
 
     Parameters
@@ -146,9 +154,13 @@ def abstract(samples: object, rate: object, *, recipe: str | Recipe = "bottlenec
         The recording; it is not changed.
     rate : int
         Samples a second, 8000 to 192000.
+    secret : bytes of length 32, optional
+        Makes the accent repeatable; otherwise every call draws another.
     recipe : str, Recipe
-        What is kept: `unit_digits` and `pitch_levels` of a recipe whose removal is
+        What is kept: `unit_digits`, `accent` and `pitch_levels` of a recipe whose removal is
         ``"bottleneck"``.
+    recording : str
+        Label that the accent is drawn for.
 
     Returns
     -------
@@ -157,7 +169,7 @@ def abstract(samples: object, rate: object, *, recipe: str | Recipe = "bottlenec
 
     Raises
     ------
-    InputError, RecipeError
+    InputError, RecipeError, SecretError
         If an argument is not as described.
 
     Notes
@@ -165,6 +177,7 @@ def abstract(samples: object, rate: object, *, recipe: str | Recipe = "bottlenec
     What is said and how it is timed remain: words, accent and rhythm can tell who speaks.
     """
     chosen = _bottleneck_recipe(recipe)
+    secret = fresh_secret() if secret is None else check_secret(secret)
     checked = check_audio(samples, check_rate(rate))
     if checked.data.shape[0] != 1:
         raise InputError(
@@ -177,7 +190,7 @@ def abstract(samples: object, rate: object, *, recipe: str | Recipe = "bottlenec
     for block in blocks:
         profiler.process(block)
     (profile,) = profiler.finish()
-    hearing = Hearing(chosen, checked.rate, profile)
+    hearing = Hearing(chosen, checked.rate, profile, Labels(secret, recording, None), 0)
     frames = np.concatenate([*map(hearing.process, blocks), *hearing.finish()])
     digits = len(bottleneck_tables()["levels"])
     steps = np.rint(frames[:, digits + 2] * (chosen.pitch_levels / 5.0))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon import _engine
+from voiceanon.keys import Draws
 from voiceanon.template import engine_model
 
 __all__ = [
@@ -18,12 +19,13 @@ __all__ = [
     "bits_per_second",
     "bottleneck_tables",
     "decoder",
+    "draw_accent",
     "encoder",
     "make_bottleneck_model",
 ]
 
 FRAME_S = 0.02
-_LEVEL_STEPS = 14  # silence, and -60 to 12 dB in steps of 6
+_LEVEL_STEPS = 11  # silence, a pause, and -36 to 12 dB in steps of 6
 _PATH = Path(__file__).parent / "models" / "bottleneck.npz"
 
 Tables = dict[str, npt.NDArray[Any]]
@@ -60,7 +62,12 @@ def make_bottleneck_model(tables: Tables) -> _engine.BottleneckModel:
 
 
 def encoder(
-    digits: int, pitch_levels: int, model: _engine.BottleneckModel | None = None
+    digits: int,
+    pitch_levels: int,
+    model: _engine.BottleneckModel | None = None,
+    *,
+    accent: float = 0.0,
+    draws: Draws | None = None,
 ) -> _engine.ContentEncoder:
     """Return what turns speaker-removed rows into frames of units.
 
@@ -72,9 +79,37 @@ def encoder(
         Steps of pitch over ±2.5 deviations; 0 keeps it as it is.
     model : BottleneckModel, optional
         By default the one that is shipped.
+    accent : float
+        Spread of the drawn accent.
+    draws : Draws, optional
+        What it is drawn from; without them there is none.
     """
     model = _shipped_model() if model is None else model
-    return _engine.ContentEncoder(model, digits=digits, pitch_levels=pitch_levels)
+    shares = draw_accent(model.digits, accent, draws) if accent > 0.0 and draws else []
+    return _engine.ContentEncoder(model, digits=digits, pitch_levels=pitch_levels, accent=shares)
+
+
+def draw_accent(digits: int, spread: float, draws: Draws) -> list[float]:
+    """Return an accent: of each digit a shift, then its share of every digit.
+
+    Speakers differ by small constant shifts of where their sounds lie among the units, and those
+    shifts are what tells them apart once the voice is gone. A drawn one on top, the same for all
+    of a recording, hides them, and words survive it as they survive a speaker one has not met.
+
+    Parameters
+    ----------
+    digits : int
+        Of a unit.
+    spread : float
+        Deviation of a shift, where a digit's places lie within ±1; shares deviate by 1/√2 of it.
+    draws : Draws
+        Of one recording.
+    """
+    shares = []
+    for _ in range(digits):
+        shares.append(spread * draws.normal())
+        shares += [spread * math.sqrt(0.5) * draws.normal() for _ in range(digits)]
+    return shares
 
 
 def decoder(model: _engine.BottleneckModel | None = None) -> _engine.ContentDecoder:

@@ -56,8 +56,11 @@ class Recipe:
         Number of cepstral coefficients of spectral detail that are kept, 1 to 128; the template
         has 24, and the others are its own. This and `residual` are the template's alone.
     unit_digits : int
-        Digits of a unit that the bottleneck keeps, 1 to 12: more keep more words, and more of the
+        Digits of a unit that the bottleneck keeps, 1 to 6: more keep more words, and more of the
         speaker.
+    accent : float
+        Spread of the accent that the bottleneck draws for each recording, 0 to 1, in halves of the
+        way between a digit's levels: more hides more of the speaker's own, and costs words.
     voice : str
         The pseudo-voice that speaks: ``"drawn"``, or the name of a made-up one, as
         ``"female-low"``.
@@ -93,7 +96,8 @@ class Recipe:
     pitch_range: str = _one_of("voice", "voice", "constant", "recording")
     residual: float = _between(0.3, 0.0, 1.0)
     detail_order: int = _between(12, 1, 128)
-    unit_digits: int = _between(6, 1, 12)
+    unit_digits: int = _between(6, 1, 6)
+    accent: float = _between(0.1, 0.0, 1.0)
     voice: str = _one_of(
         "drawn",
         "drawn",

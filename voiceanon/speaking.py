@@ -47,6 +47,10 @@ class Labels:
         key = derive(self.secret, "noise", self.recording, str(channel))
         return int.from_bytes(key[:_NOISE_KEY_BYTES], "big")
 
+    def accent(self, channel: int) -> Draws:
+        """Return what a channel's accent is drawn from."""
+        return Draws(self.secret, "accent", self.recording, str(channel))
+
     def pace(self, amount: float, channel: int) -> PaceWarp | None:
         """Return the change of pace of a channel, if the recipe asks for one."""
         if amount == 0.0:

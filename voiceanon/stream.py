@@ -43,9 +43,15 @@ class Hearing:
         Of what comes in, in Hz.
     profile : Profile, optional
         Of the speaker; without one it adapts.
+    draws : Labels
+        Source of the accent.
+    channel : int
+        Which one; each has draws of its own.
     """
 
-    def __init__(self, recipe: Recipe, rate: int, profile: Profile | None) -> None:
+    def __init__(
+        self, recipe: Recipe, rate: int, profile: Profile | None, draws: Labels, channel: int
+    ) -> None:
         self._band = TEMPLATE_RATE_HZ if recipe.protects else recipe.band_hz
         self._rate = rate
         self._to_band = Resampler(rate, self._band)
@@ -57,7 +63,12 @@ class Hearing:
         else:
             self._analyzer = _engine.Analyzer(self._band, order=ORDERS[self._band])
         if recipe.removal == "bottleneck":
-            self._encoder = encoder(recipe.unit_digits, recipe.pitch_levels)
+            self._encoder = encoder(
+                recipe.unit_digits,
+                recipe.pitch_levels,
+                accent=recipe.accent,
+                draws=draws.accent(channel),
+            )
 
     @property
     def latency_s(self) -> float:
@@ -118,7 +129,7 @@ class Stream:
         for channel in range(channels):
             profile = profiles[channel] if profiles else None
             own_spread = profile.f0_deviation if profile else None
-            self._hearing.append(Hearing(recipe, rate, profile))
+            self._hearing.append(Hearing(recipe, rate, profile, draws, channel))
             self._speaking.append(Speaking(recipe, rate, draws, channel, own_spread))
         self._layout: Layout | None = None
         self._taken = self._given = 0

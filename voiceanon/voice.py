@@ -70,22 +70,20 @@ class Voice:
             raise InputError("colour of a voice must be at most 64 finite numbers")
 
 
-def _named(f0_hz: float, f0_spread: float, formant_scale: float, breathiness: float) -> Voice:
-    return Voice(f0_hz, f0_spread, formant_scale, breathiness)
-
-
-# Made up, none after a person: pitch, its spread, tract length and breath set apart by hand.
+# Made up, none after a person: pitch, its spread, tract length and breath set apart by hand, and a
+# number that timbre follows: 0 is the average, and no two lean the same way from it.
 _NAMED = {
-    "female-low": _named(172.0, 0.15, 1.04, 0.0),
-    "female-mid": _named(204.0, 0.18, 1.08, 0.04),
-    "female-high": _named(238.0, 0.20, 1.14, -0.04),
-    "neutral-low": _named(134.0, 0.12, 1.0, 0.02),
-    "neutral-mid": _named(150.0, 0.16, 0.98, 0.0),
-    "neutral-high": _named(164.0, 0.20, 1.02, -0.02),
-    "male-low": _named(88.0, 0.14, 0.87, 0.0),
-    "male-mid": _named(106.0, 0.17, 0.92, 0.03),
-    "male-high": _named(124.0, 0.19, 0.95, -0.03),
+    "female-low": (172.0, 0.15, 1.04, 0.0, 1),
+    "female-mid": (204.0, 0.18, 1.08, 0.04, 2),
+    "female-high": (238.0, 0.20, 1.14, -0.04, 3),
+    "neutral-low": (136.0, 0.12, 1.0, 0.02, 4),
+    "neutral-mid": (150.0, 0.16, 0.98, 0.0, 0),
+    "neutral-high": (164.0, 0.20, 1.02, -0.02, 5),
+    "male-low": (88.0, 0.14, 0.87, 0.0, 6),
+    "male-mid": (106.0, 0.17, 0.92, 0.03, 7),
+    "male-high": (120.0, 0.19, 0.95, -0.03, 8),
 }
+_TIMBRE = 0.9  # of the deviation among people, in each direction
 
 
 def voice_names() -> tuple[str, ...]:
@@ -103,7 +101,14 @@ def named_voice(name: str) -> Voice:
     """
     if name not in _NAMED:
         raise InputError(f"voice is {name!r}: it must be one of {', '.join(_NAMED)}")
-    return _NAMED[name]
+    f0_hz, f0_spread, formant_scale, breathiness, number = _NAMED[name]
+    loadings = tables()["voice_loadings"][4:].astype(float)
+    # Rows of a Hadamard matrix: as far from each other as signs can be.
+    signs = [(-1.0) ** ((number - 1) & axis).bit_count() for axis in range(loadings.shape[1])]
+    colour = tables()["voice_mean"][4:].astype(float)
+    if number > 0:
+        colour = colour + _TIMBRE * loadings @ np.array(signs)
+    return Voice(f0_hz, f0_spread, formant_scale, breathiness, tuple(colour.tolist()))
 
 
 def neutral_voice() -> Voice:

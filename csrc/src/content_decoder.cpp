@@ -10,7 +10,6 @@ namespace {
 
 constexpr int kHeader = 3;
 constexpr float kLevelScale = kLevelStepDb / 30.0f;  // of the network's input, as in training
-constexpr float kLowestStep = -10.0f;
 constexpr float kLargestValue = 30.0f;               // deviations
 // Pitch runs smoothly over the steps of its levels: a triangle over the voiced frames around.
 constexpr int kPitchReach = 2;
@@ -38,7 +37,7 @@ void ContentDecoder::process(const float* frames, std::size_t count, std::vector
     float* input = input_.data() + i * size;
     for (std::size_t d = 0; d < digits; ++d) input[d] = frames[d] / static_cast<float>(model_->levels[d] / 2);
     input[digits] = frames[digits];
-    input[digits + 1] = kLevelScale * std::max(frames[digits + 1], kLowestStep);
+    input[digits + 1] = kLevelScale * std::max(frames[digits + 1], kPauseStep);
     std::copy(voice_.begin(), voice_.end(), input + digits + 2);
     prosody_.insert(prosody_.end(), frames + digits, frames + digits + 3);
   }

@@ -11,6 +11,7 @@ namespace {
 constexpr int kHeader = 3;             // of a row: voiced, pitch, level
 constexpr float kPitchSpan = 5.0f;     // deviations from the lowest to the highest level
 constexpr float kLowestDb = -60.0f, kHighestDb = 12.0f, kSilentDb = -190.0f;
+constexpr float kFaintestStep = -6.0f;  // of speech
 constexpr float kLargestInput = 5.0f;  // deviations, as in training
 constexpr float kLargestPlain = 60.0f;
 
@@ -36,6 +37,12 @@ void BottleneckModel::check() const {
 ContentEncoder::ContentEncoder(std::shared_ptr<const BottleneckModel> model, const EncoderSettings& settings)
     : model_(std::move(model)), settings_(settings), network_(model_->encoder) {
   if (settings.digits < 1 || settings.digits > model_->digits()) throw std::invalid_argument("a unit keeps 1 digit or more, as many as it has at most");
+  const auto digits = static_cast<std::size_t>(model_->digits());
+  if (!settings.accent.empty() && settings.accent.size() != digits * (1 + digits)) throw std::invalid_argument("an accent has a shift of every digit, and a share of every digit in every other");
+  for (const float share : settings.accent) {
+    if (!std::isfinite(share)) throw std::invalid_argument("an accent must be finite");
+  }
+  said_.resize(2 * digits);
 }
 
 void ContentEncoder::reset() {
@@ -93,15 +100,17 @@ void ContentEncoder::take_frame() {
       *input++ = std::clamp(scaled, -kLargestInput, kLargestInput);
     }
   }
-  const bool is_voiced = 2 * voiced_rows >= kRowsPerUnit;
+  float step = std::nearbyint(std::clamp(level, kLowestDb, kHighestDb) / kLevelStepDb);
+  if (step < kFaintestStep) step = level < kSilentDb ? kSilentStep : kPauseStep;
+  const bool is_voiced = 2 * voiced_rows >= kRowsPerUnit && step >= kFaintestStep;
   pitch = is_voiced ? pitch / static_cast<float>(voiced_rows) : 0.0f;
   if (settings_.pitch_levels > 0) {
-    const float step = kPitchSpan / static_cast<float>(settings_.pitch_levels);
+    const float width = kPitchSpan / static_cast<float>(settings_.pitch_levels);
     const auto highest = static_cast<float>(settings_.pitch_levels / 2);
-    pitch = step * std::clamp(std::nearbyint(pitch / step), -highest, highest);
+    pitch = width * std::clamp(std::nearbyint(pitch / width), -highest, highest);
   }
   prosody_.push_back(is_voiced ? 1.0f : 0.0f);
-  prosody_.push_back(level < kSilentDb ? kSilentStep : std::nearbyint(std::clamp(level, kLowestDb, kHighestDb) / kLevelStepDb));
+  prosody_.push_back(step);
   prosody_.push_back(pitch);
   rows_.clear();
 }
@@ -110,15 +119,31 @@ void ContentEncoder::hand_out(std::vector<float>& frames) {
   const auto digits = static_cast<std::size_t>(model_->digits());
   const std::size_t count = places_.size() / digits;
   for (std::size_t i = 0; i < count; ++i) {
+    const bool is_speech = prosody_[3 * i + 1] >= kFaintestStep;
+    float* bounded = said_.data();
+    float* accented = bounded + digits;
+    for (std::size_t d = 0; d < digits; ++d) bounded[d] = accented[d] = std::tanh(places_[i * digits + d]);
+    if (!settings_.accent.empty()) speak_otherwise(bounded, accented);
     for (std::size_t d = 0; d < digits; ++d) {
       const float half = static_cast<float>(model_->levels[d] / 2);
-      const bool is_kept = d < static_cast<std::size_t>(settings_.digits);
-      frames.push_back(is_kept ? std::nearbyint(half * std::tanh(places_[i * digits + d])) : 0.0f);
+      const bool is_kept = is_speech && d < static_cast<std::size_t>(settings_.digits);
+      frames.push_back(is_kept ? std::nearbyint(half * accented[d]) : 0.0f);
     }
     frames.insert(frames.end(), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * i), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * i + 3));
   }
   places_.clear();
   prosody_.erase(prosody_.begin(), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * count));
+}
+
+// A constant accent: all of a recording's sounds lie elsewhere, as another speaker's do.
+void ContentEncoder::speak_otherwise(const float* bounded, float* accented) const {
+  const auto digits = static_cast<std::size_t>(model_->digits());
+  const float* share = settings_.accent.data();
+  for (std::size_t d = 0; d < digits; ++d) {
+    float sum = bounded[d] + *share++;
+    for (std::size_t e = 0; e < digits; ++e) sum += *share++ * bounded[e];
+    accented[d] = std::clamp(sum, -1.0f, 1.0f);
+  }
 }
 
 }  // namespace voiceanon

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from voiceanon.abstraction import abstract
 from voiceanon.checks.recognisers import WHISPER_FOLDER
 from voiceanon.errors import InputError
 from voiceanon.privacy.attack import Attacker, SpeakerModel
@@ -30,6 +31,7 @@ from voiceanon.privacy.figures import AMONG, Protocol, attack_figures
 from voiceanon.privacy.passthrough_check import copies
 from voiceanon.privacy.schema import SCHEMA
 from voiceanon.privacy.settings import Settings
+from voiceanon.privacy.sounds import Sound, read_at_own_rate
 from voiceanon.privacy.speaker_models import available_models, open_speaker_model
 from voiceanon.privacy.training_set import training_set
 from voiceanon.privacy.trials import POOLINGS, Pooling, Sides
@@ -37,6 +39,7 @@ from voiceanon.privacy.utility import Utility
 from voiceanon.privacy.variants import EVALUATION_SECRET, Variant
 from voiceanon.privacy.verdicts import headline, warnings_of, worst_speakers
 from voiceanon.privacy.workers import Progress, Workers
+from voiceanon.recipe import Recipe
 from voiceanon.version import __version__
 
 __all__ = ["evaluate"]
@@ -46,6 +49,7 @@ _PACKAGES = (
     "pocketsphinx jiwer whisper-normalizer pyworld speechmos distillmos"
 ).split()
 _LIGHT_MODELS = ("d-vector",)
+_DESCRIBED = 20  # recordings whose descriptions are measured: they differ little
 _MOST_MODELS = 2  # a third, weaker network costs as much time as the first and finds nothing more
 _HOURS, _LIGHT_HOURS = 2.0, 0.7
 _LIGHT_TRAINING: dict[str, Any] = {"per_speaker": 4, "longest_s": 6.0}
@@ -227,9 +231,25 @@ class _Run:
         }
         if collected.work_s:
             found["speed_x_real_time"] = round(collected.made_s / collected.work_s, 1)
+        if recipe is not None and recipe.removal == "bottleneck":
+            found["description"] = self._description(recipe)
         if variant.is_protection:
             found["examples"] = write_examples(collected, self._folder)
         return found
+
+    def _description(self, recipe: Recipe) -> dict[str, Any]:
+        """Return how large descriptions are, in bits a second: means over some recordings."""
+        whole, entropy = [], []
+        for recording in self._recordings[:_DESCRIBED]:
+            samples, rate = read_at_own_rate(Sound.of(recording))
+            described = abstract(samples, rate, EVALUATION_SECRET, recipe=recipe)
+            whole.append(described.bits_per_second)
+            entropy.append(described.entropy_bits_per_second)
+        return {
+            "recordings": len(whole),
+            "bits_per_second": round(sum(whole) / len(whole), 1),
+            "entropy_bits_per_second": round(sum(entropy) / len(entropy), 1),
+        }
 
     def _attackers_options(self) -> dict[str, Any]:
         """Return the settings of attackers: a Whisper model that judges words can drive clones."""

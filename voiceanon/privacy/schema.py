@@ -29,6 +29,10 @@ A variant has ``name``, ``kind`` (``"recipe"``, ``"raw"``, ``"mcadams"``, ``"wor
 ``label``, ``recipe`` (``name``, ``version``, ``hash``, ``settings``; or null),
 ``speed_x_real_time``, and
 
+``description``
+    Of a recipe that squeezes speech through units: ``recordings``, and the means of
+    ``bits_per_second`` (every frame counted whole) and ``entropy_bits_per_second`` (as
+    `voiceanon.Abstraction` counts them).
 ``privacy``
     Null with one speaker. ``attacks``: one row for each attacker, pooling and gender rule
     (``"all"``, ``"same"``), of the configuration with the lowest EER: ``attacker``,

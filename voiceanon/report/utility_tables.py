@@ -73,12 +73,13 @@ def delivery_table(variants: Sequence[Variant]) -> Html | None:
 
 
 def naturalness_table(variants: Sequence[Variant]) -> Html | None:
-    """Predicted quality, distinctness of voices, kept melody, and speed."""
+    """Predicted quality, distinctness of voices, kept melody, speed, size of descriptions."""
     found: list[list[Node]] = []
     for variant in variants:
         quality = mapping(variant.data.get("naturalness"))
         voices = mapping(variant.data.get("voices"))
         speed = number(variant.data.get("speed_x_real_time"))
+        size = number(mapping(variant.data.get("description")).get("bits_per_second"))
         if quality or voices or speed is not None:
             found.append(
                 [
@@ -88,6 +89,7 @@ def naturalness_table(variants: Sequence[Variant]) -> Html | None:
                     with_interval(figure(voices.get("g_vd_db")), 1, "\N{NO-BREAK SPACE}dB"),
                     with_interval(figure(voices.get("rho_f0")), 2),
                     NOT_MEASURED if speed is None else f"{speed:,.0f} ×",
+                    "" if size is None else f"{size:,.0f}",
                 ]
             )
     if not found:
@@ -95,7 +97,7 @@ def naturalness_table(variants: Sequence[Variant]) -> Html | None:
     return data_table(
         "Naturalness and voices, with 95 % intervals",
         ["Variant", "DNSMOS (1–5)", "DistillMOS (1–5)", "Distinct voices, G_VD", "ρ of f0",
-         "Speed, real time"],
+         "Speed, real time", "Description, bit/s"],
         found,
     )  # fmt: skip
 

@@ -19,10 +19,11 @@ from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
 from voiceanon.privacy.corpora import read_corpus
 from voiceanon.training.export import exported
-from voiceanon.training.learning import Learning, learn
+from voiceanon.training.learning import Learning, learn_to_hear, learn_to_speak
 from voiceanon.training.material import gather
-from voiceanon.training.networks import Shape, build
-from voiceanon.training.prepared import prepare
+from voiceanon.training.networks import LETTERS, Shape, build
+from voiceanon.training.phones import PHONES
+from voiceanon.training.prepared import prepare, tell_phones
 from voiceanon.training.teacher import Teacher
 
 _SEED = b"the bottleneck that is shipped.."
@@ -42,13 +43,18 @@ def main() -> int:
     parser.add_argument(
         "--work", type=Path, default=Path("training"), help="folder kept between runs"
     )
-    parser.add_argument("--levels", default=",".join("3" * 12), help="odd levels of each dimension")
-    parser.add_argument("--passes", type=int, default=Learning.passes, help="over the speech")
+    parser.add_argument("--levels", default=",".join("3" * 6), help="odd levels of each digit")
     parser.add_argument(
-        "--shaping",
-        type=float,
-        default=Learning.shaping,
-        help="share of the decoder's gradient that shapes the units; 0: words alone",
+        "--hearing", type=float, default=Learning.hearing, help="passes that teach the encoder"
+    )
+    parser.add_argument(
+        "--speaking", type=float, default=Learning.speaking, help="passes that teach the decoder"
+    )
+    parser.add_argument(
+        "--accent", type=float, default=Learning.accent, help="largest spread of the drawn accents"
+    )
+    parser.add_argument(
+        "--start", type=Path, help="network.pt of an earlier run's --work, to go on from"
     )
     parser.add_argument("--minutes", type=float, default=600.0, help="stop training after these")
     parser.add_argument("--threads", type=int, default=2, help="processor threads")
@@ -69,31 +75,39 @@ def _train(arguments: argparse.Namespace) -> None:
     corpus = read_corpus(arguments.speech)
     teacher = Teacher(arguments.teacher, arguments.threads)
     material = gather(corpus.recordings, teacher, arguments.work, say.count)
-    prepared = prepare(material)
-    hours = sum(len(u) for u in material.utterances) / 50 / 3600
-    say.line(
-        f"{len(material.utterances)} recordings, {hours:.1f} h, {len(material.speakers)} people"
-    )
     draws = Draws(_SEED, "training")
+    phones, accuracy = tell_phones(material, draws, say.count)
+    prepared = prepare(material, phones)
+    hours = sum(len(u) for u in material.utterances) / 50 / 3600
+    said = sum(u.phones is not None for u in material.utterances)
+    say.line(
+        f"{len(material.utterances)} recordings, {hours:.1f} h, {len(material.speakers)} people; "
+        f"{said} aligned, {100 * accuracy:.0f} % of frames told right in others"
+    )
     network = build(
         shape,
         values=prepared.values,
-        teacher=prepared.features,
+        read=prepared.features + 1 + len(LETTERS) + len(PHONES),
         speakers=len(material.speakers),
         seed=draws.integer(1 << 32),
     )
-    settings = Learning(passes=arguments.passes, shaping=arguments.shaping)
-    until = time.monotonic() + 60 * arguments.minutes
-    learn(
-        network,
-        shape.levels,
-        prepared,
-        settings,
-        draws,
-        say.losses,
-        lambda: time.monotonic() > until,
+    if arguments.start:
+        network.load_state_dict(torch.load(arguments.start, weights_only=True))
+    settings = Learning(
+        hearing=arguments.hearing, speaking=arguments.speaking, accent=arguments.accent
     )
-    torch.save(network.state_dict(), arguments.work / "network.pt")
+    until = time.monotonic() + 60 * arguments.minutes
+    for learn in (learn_to_hear, learn_to_speak):
+        learn(
+            network,
+            shape.levels,
+            prepared,
+            settings,
+            draws,
+            say.losses,
+            lambda: time.monotonic() > until,
+        )
+        torch.save(network.state_dict(), arguments.work / "network.pt")
     tables = exported(network, shape, prepared)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(arguments.output, **tables)  # type: ignore[arg-type]

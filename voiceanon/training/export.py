@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.checks.optional import load
-from voiceanon.training.networks import Shape, quantised
+from voiceanon.training.networks import Shape, bounded, quantised
 from voiceanon.training.prepared import Prepared
 
 __all__ = ["exported"]
@@ -110,13 +110,14 @@ def _variance(
     made_all, said_all = [], []
     with torch.inference_mode():
         for at in range(0, len(utterances), step):
-            batch = prepared.batch([at], len(utterances[at]), None)
+            batch = prepared.recorded(at)
             mask = torch.from_numpy(batch.mask)
-            codes, _ = quantised(network.encoder(torch.from_numpy(batch.heard), mask), shape.levels)
-            codes[:, len(shape.levels) // 2 :] = 0.0
+            heard = torch.from_numpy(batch.heard[0])
+            codes, _ = quantised(bounded(network.encoder(heard, mask)), shape.levels)
+            codes *= torch.from_numpy(batch.speech)
             voice = torch.zeros(len(mask), shape.voices)
             given = torch.cat([codes, torch.from_numpy(batch.prosody), voice], 1)
-            active = batch.weight[:, 0] == 1.0
+            active = batch.speech[:, 0] > 0
             made_all.append(network.decoder(given, mask).numpy()[active].reshape(-1, size)[:, 1:])
             said_all.append(batch.spoken[active].reshape(-1, size)[:, 1:])
     made = np.concatenate(made_all)

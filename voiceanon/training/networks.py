@@ -7,7 +7,7 @@ from typing import Any
 
 from voiceanon.checks.optional import load
 
-__all__ = ["LETTERS", "Shape", "build", "quantised"]
+__all__ = ["LETTERS", "Shape", "bounded", "build", "quantised"]
 
 # What a transcript may hold; the blank of connectionist temporal classification is class 0.
 LETTERS = " 'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -31,7 +31,7 @@ class Shape:
         Size of the vector that says who speaks, to the decoder.
     """
 
-    levels: tuple[int, ...] = (3,) * 12
+    levels: tuple[int, ...] = (3,) * 6
     encoder: int = 256
     decoder: int = 192
     encoder_blocks: tuple[tuple[int, int], ...] = (
@@ -48,20 +48,25 @@ class Shape:
     voices: int = 16
 
 
-def quantised(place: Any, levels: tuple[int, ...]) -> tuple[Any, Any]:
-    """Return codes within ±1, and whole levels around 0, of (frames, dimensions).
+def bounded(place: Any) -> Any:
+    """Return places within ±1, before anything is rounded."""
+    return load("torch").tanh(place.float())
 
-    Finite scalar quantisation (Mentzer et al. 2023): each dimension is bounded and rounded, and
-    the gradient passes as if it were not.
+
+def quantised(within: Any, levels: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return codes within ±1, and whole levels around 0, of (frames, digits) within ±1.
+
+    Finite scalar quantisation (Mentzer et al. 2023): each digit is bounded and rounded, and the
+    gradient passes as if it were not.
     """
     torch = load("torch")
     half = torch.tensor([(level - 1) / 2 for level in levels])
-    bounded = torch.tanh(place.float()) * half
-    whole = torch.round(bounded)
-    return (bounded + (whole - bounded).detach()) / half, whole
+    scaled = within * half
+    whole = torch.round(scaled)
+    return (scaled + (whole - scaled).detach()) / half, whole
 
 
-def build(shape: Shape, *, values: int, teacher: int, speakers: int, seed: int) -> Any:
+def build(shape: Shape, *, values: int, read: int, speakers: int, seed: int) -> Any:
     """Return the whole as a torch module with drawn weights.
 
     Parameters
@@ -70,8 +75,8 @@ def build(shape: Shape, *, values: int, teacher: int, speakers: int, seed: int) 
         Sizes.
     values : int
         Values of a row.
-    teacher : int
-        Features of the teacher that are predicted.
+    read : int
+        What the reader tells of every frame: the teacher's features, letters, phones.
     speakers : int
         In the training speech.
     seed : int
@@ -131,7 +136,7 @@ def build(shape: Shape, *, values: int, teacher: int, speakers: int, seed: int) 
             self.decoder = Stack(
                 units + 2 + shape.voices, shape.decoder, 4 * (values + 1), shape.decoder_blocks
             )
-            self.reader = Stack(units, 256, teacher + 1 + len(LETTERS), ((1, 1), (2, 1), (4, 1)))
+            self.reader = Stack(units, 256, read, ((1, 1), (2, 1), (4, 1)))
             self.voices = nn.Embedding(speakers, shape.voices)
 
     torch.manual_seed(seed)

@@ -13,6 +13,7 @@ namespace voiceanon {
 
 inline constexpr int kRowsPerUnit = 4;       // rows of 5 ms in a frame of 20 ms
 inline constexpr float kLevelStepDb = 6.0f;  // of the level that a frame keeps
+inline constexpr float kPauseStep = -8.0f;    // of all frames where nobody speaks: a room says who records there
 inline constexpr float kSilentStep = -20.0f; // the frame is digitally silent
 
 // The tables of voiceanon/models/bottleneck.npz.
@@ -31,9 +32,12 @@ struct BottleneckModel {
 struct EncoderSettings {
   int digits = 6;         // of a unit that are kept; the others are zero
   int pitch_levels = 4;   // steps over +-2.5 deviations; 0 keeps pitch as it is
+  // Of every digit a shift, then a share of each digit, added before rounding; empty: none.
+  std::vector<float> accent;
 };
 
 // Frame layout: digits, each a whole number around 0 | voiced (0 or 1) | level in steps of 6 dB | pitch in deviations.
+// In a pause, more than 39 dB below active speech, a frame has no digits, no voice, and the level of all pauses.
 class ContentEncoder {
  public:
   ContentEncoder(std::shared_ptr<const BottleneckModel> model, const EncoderSettings& settings);
@@ -52,6 +56,7 @@ class ContentEncoder {
   void take_frame();
   void hear();
   void hand_out(std::vector<float>& frames);
+  void speak_otherwise(const float* bounded, float* accented) const;
 
   std::shared_ptr<const BottleneckModel> model_;
   EncoderSettings settings_;
@@ -60,6 +65,7 @@ class ContentEncoder {
   std::vector<float> input_;     // of whole frames that the network has not heard
   std::vector<float> prosody_;   // voiced, level, pitch of frames that are in the network
   std::vector<float> places_;    // what the network gave
+  std::vector<float> said_;      // a frame's places within +-1, and with the accent
 };
 
 }  // namespace voiceanon
