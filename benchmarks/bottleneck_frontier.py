@@ -3,7 +3,8 @@
     python benchmarks/bottleneck_frontier.py DEV --train TRAIN -o REPORT [evaluate's options]
 
 Every setting that trades one for the other is moved alone from the recipe's own. REPORT/report.html
-draws all points beside raw speech, McAdams, the WORLD copy and `template`.
+draws all points beside raw speech, McAdams, the WORLD copy and `template`; REPORT-frontier.json has
+the table.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from voiceanon import Recipe
@@ -45,7 +47,7 @@ def recipe_of(name: str) -> Recipe:
     """Return the recipe of a point."""
     settings = Recipe.named("bottleneck").settings()
     del settings["name"]
-    return Recipe(name=name, **(settings | POINTS[name]))  # type: ignore[arg-type]
+    return Recipe(name=name, **(settings | POINTS[name]))
 
 
 def size_of(recipe: Recipe, corpus: Path) -> Abstraction:
@@ -107,19 +109,20 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--points", default=",".join(POINTS), help="which, by commas")
     arguments, options = parser.parse_known_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-c", EVALUATE, "evaluate", str(arguments.corpus)]
     command += ["--train", str(arguments.train), "-o", str(arguments.out), "--recipe", "template"]
-    for name in arguments.points.split(","):
-        path = arguments.out / f"{name}.toml"
-        path.write_text(recipe_of(name).to_toml())
-        command += ["--recipe", str(path)]
-    ended = subprocess.call(command + options)
+    with TemporaryDirectory() as folder:
+        for name in arguments.points.split(","):
+            path = Path(folder) / f"{name}.toml"
+            path.write_text(recipe_of(name).to_toml())
+            command += ["--recipe", str(path)]
+        ended = subprocess.call(command + options)
     if ended != 0:
         return ended
     results = json.loads((arguments.out / "results.json").read_text())
     rows = table(results, arguments.corpus)
-    (arguments.out / "frontier.json").write_text(json.dumps(rows, indent=1) + "\n")
+    found = arguments.out.with_name(f"{arguments.out.name}-frontier.json")
+    found.write_text(json.dumps(rows, indent=1) + "\n")
     print(shown(rows))
     return 0
 
