@@ -134,7 +134,7 @@ def bits_per_second(levels: tuple[int, ...], pitch_levels: int) -> float:
     Examples
     --------
     >>> round(bits_per_second((3,) * 6, 4))
-    795
+    778
     """
     pitches = 2 * (pitch_levels // 2) + 1
     frame = sum(math.log2(level) for level in levels)
