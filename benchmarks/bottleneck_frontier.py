@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from voiceanon import Recipe
-from voiceanon.abstraction import Abstraction, abstract
 
 # The recipe's own setting comes first: every other point differs from it in one thing.
 POINTS: dict[str, dict[str, Any]] = {
@@ -50,24 +49,12 @@ def recipe_of(name: str) -> Recipe:
     return Recipe(name=name, **(settings | POINTS[name]))
 
 
-def size_of(recipe: Recipe, corpus: Path) -> Abstraction:
-    """Return the description of the corpus's first recording."""
-    import soundfile
-
-    path = next(path for path in sorted(corpus.rglob("*")) if path.suffix in (".flac", ".wav"))
-    samples, rate = soundfile.read(path, dtype="float32")
-    return abstract(samples, rate, recipe=recipe)
-
-
-def table(results: dict[str, Any], corpus: Path) -> list[dict[str, Any]]:
+def table(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one row a variant: worst attackers, words, size."""
     rows = []
     for variant in results["variants"]:
         row: dict[str, Any] = {"name": variant["name"]}
-        if variant["name"] in POINTS:
-            described = size_of(recipe_of(variant["name"]), corpus)
-            row["bits_per_second"] = round(described.bits_per_second)
-            row["entropy_bits_per_second"] = round(described.entropy_bits_per_second)
+        row |= variant.get("description", {})
         for pool in POOLS:
             attacks = [
                 attack
@@ -96,7 +83,8 @@ def shown(rows: list[dict[str, Any]]) -> str:
             cells.append(f"{found['eer_percent'][0]:.1f}; {found['attacker']}" if found else "–")
         lost = row.get("wer_minus_raw_points")
         cells.append(f"{lost[0]:.1f}" if lost else "–")
-        cells.append(str(row.get("bits_per_second", "–")))
+        size = row.get("bits_per_second")
+        cells.append("–" if size is None else f"{size:.0f}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -120,7 +108,7 @@ def main() -> int:
     if ended != 0:
         return ended
     results = json.loads((arguments.out / "results.json").read_text())
-    rows = table(results, arguments.corpus)
+    rows = table(results)
     found = arguments.out.with_name(f"{arguments.out.name}-frontier.json")
     found.write_text(json.dumps(rows, indent=1) + "\n")
     print(shown(rows))

@@ -93,8 +93,9 @@ def draw_accent(digits: int, spread: float, draws: Draws) -> list[float]:
     """Return an accent: of each digit a shift, then its share of every digit.
 
     Speakers differ by small constant shifts of where their sounds lie among the units, and those
-    shifts are what tells them apart once the voice is gone. A drawn one on top, the same for all
-    of a recording, hides them, and words survive it as they survive a speaker one has not met.
+    shifts help to tell them apart once the voice is gone. A drawn one on top, the same for all of
+    a recording, covers them. It hides far more from statistics of the units than from attackers
+    who hear the audio: see the frontier in ``benchmarks/README.md``.
 
     Parameters
     ----------

@@ -59,8 +59,8 @@ class Recipe:
         Digits of a unit that the bottleneck keeps, 1 to 6: more keep more words, and more of the
         speaker.
     accent : float
-        Spread of the accent that the bottleneck draws for each recording, 0 to 1, in halves of the
-        way between a digit's levels: more hides more of the speaker's own, and costs words.
+        Spread of the accent that the bottleneck draws for each recording, 0 to 1, where a digit's
+        places lie within ±1: more hides a little more of the speaker's own, and costs words.
     voice : str
         The pseudo-voice that speaks: ``"drawn"``, or the name of a made-up one, as
         ``"female-low"``.
