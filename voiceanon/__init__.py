@@ -7,6 +7,8 @@
 
 from voiceanon.abstraction import Abstraction, abstract
 from voiceanon.anonymizer import Anonymizer, Stream, anonymize
+from voiceanon.checks.checking import check
+from voiceanon.checks.verdicts import CheckReport
 from voiceanon.errors import (
     CheckError,
     DestinationError,
@@ -27,6 +29,7 @@ __all__ = [
     "Abstraction",
     "Anonymizer",
     "CheckError",
+    "CheckReport",
     "DestinationError",
     "Frames",
     "InputError",
@@ -43,6 +46,7 @@ __all__ = [
     "abstract",
     "analyze",
     "anonymize",
+    "check",
     "profile",
     "synthesize",
 ]

@@ -15,6 +15,7 @@ import typer
 
 from voiceanon.cli.anonymize import anonymize
 from voiceanon.cli.challenge import challenge
+from voiceanon.cli.check import check
 from voiceanon.cli.doctor import doctor
 from voiceanon.cli.evaluate import evaluate
 from voiceanon.cli.terminal import complain, quiet_libraries
@@ -63,6 +64,7 @@ def root(
     ```
     voiceanon anonymize interview.wav -o anonymous.flac
     voiceanon anonymize recordings/ -o anonymous/
+    voiceanon check interview.wav anonymous.flac
     voiceanon evaluate corpus/ -o report/ --train others/
     voiceanon doctor
     ```
@@ -74,6 +76,7 @@ def root(
 
 
 app.command("anonymize")(anonymize)
+app.command("check")(check)
 app.command("evaluate")(evaluate)
 app.command("challenge")(challenge)
 app.command("doctor")(doctor)

@@ -18,6 +18,7 @@ from voiceanon.privacy.attack import Attacker, SpeakerModel
 from voiceanon.privacy.attackers import all_attackers, chosen_attackers
 from voiceanon.privacy.cache import Cache
 from voiceanon.privacy.collected import Collected, usable
+from voiceanon.privacy.copied_outputs import copies
 from voiceanon.privacy.corpora.checking import (
     CorpusCheck,
     check_corpus,
@@ -28,7 +29,6 @@ from voiceanon.privacy.corpora.limits import limits
 from voiceanon.privacy.corpora.recordings import Corpus, Recording
 from voiceanon.privacy.examples import write_examples
 from voiceanon.privacy.figures import AMONG, Protocol, attack_figures
-from voiceanon.privacy.passthrough_check import copies
 from voiceanon.privacy.schema import SCHEMA
 from voiceanon.privacy.settings import Settings
 from voiceanon.privacy.sounds import Sound, read_at_own_rate

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from voiceanon.checks.copies import COPY_CORRELATION, largest_correlation
 from voiceanon.privacy.cache import Cache
 from voiceanon.privacy.collected import Collected
-from voiceanon.privacy.passthrough import COPY_CORRELATION, largest_correlation
 from voiceanon.privacy.sounds import Sound
 
 __all__ = ["copies"]

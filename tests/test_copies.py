@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sounds import clip, clip_names, speech
 
 import voiceanon
+from voiceanon.checks.copies import COPY_CORRELATION, copied_share, largest_correlation
 from voiceanon.privacy.mcadams import mcadams
-from voiceanon.privacy.passthrough import COPY_CORRELATION, copied_share, largest_correlation
 
 
 @given(

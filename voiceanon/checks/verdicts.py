@@ -1,0 +1,163 @@
+"""What a check says: each measure with its limits and a verdict, and one verdict of all."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["CheckReport", "Limit", "Measure", "Verdict", "judged", "overall"]
+
+
+class Verdict(str, enum.Enum):
+    """How a measure came out, best first."""
+
+    PASS = "pass"  # noqa: S105 (no password)
+    NOT_MEASURED = "not measured"
+    HOLD = "hold"
+    FAIL = "fail"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_FROM_BEST = (Verdict.PASS, Verdict.NOT_MEASURED, Verdict.HOLD, Verdict.FAIL)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """From where on a value is held, and from where it fails.
+
+    Attributes
+    ----------
+    hold, fail : float or None
+        The first values that are held and that fail; None where none does.
+    is_floor : bool
+        Whether smaller is worse; otherwise larger is.
+    """
+
+    hold: float | None
+    fail: float | None
+    is_floor: bool = False
+
+    def verdict(self, value: float) -> Verdict:
+        """Return how a value comes out; one that is no number fails."""
+        sign = -1.0 if self.is_floor else 1.0
+        for verdict, limit in ((Verdict.FAIL, self.fail), (Verdict.HOLD, self.hold)):
+            if limit is not None and not sign * value < sign * limit:
+                return verdict
+        return Verdict.PASS
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of a recording and its output.
+
+    Attributes
+    ----------
+    name : str
+        ``group.what``; the unit is part of the name.
+    value : float or None
+        None where it could not be measured.
+    limit : Limit or None
+        None where it is only told.
+    verdict : Verdict
+        By the limit.
+    reason : str
+        One sentence.
+    judge : str
+        Which estimator or recogniser told it; empty where it is arithmetic.
+    """
+
+    name: str
+    value: float | None
+    limit: Limit | None
+    verdict: Verdict
+    reason: str
+    judge: str = ""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `voiceanon.check` found.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        The worst of all measures; ``"pass"`` only if every measure that is needed was measured.
+    measures : tuple of Measure
+        All of them, those of one group together.
+    """
+
+    verdict: Verdict
+    measures: tuple[Measure, ...]
+
+    def __getitem__(self, name: str) -> Measure:
+        """Return a measure by name."""
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is what it is, in one line."""
+        worst = [m.reason for m in self.measures if m.verdict is self.verdict]
+        return "; ".join(worst) if self.verdict is not Verdict.PASS else "every measure passes"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values with stable keys, for JSON."""
+        return {
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "measures": {
+                m.name: {
+                    "value": m.value,
+                    "limit": None if m.limit is None else asdict(m.limit),
+                    "verdict": str(m.verdict),
+                    "reason": m.reason,
+                    "judge": m.judge,
+                }
+                for m in self.measures
+            },
+        }
+
+
+def judged(
+    name: str,
+    value: float | None,
+    limit: Limit | None,
+    said: str,
+    *,
+    missing: str = "",
+    judge: str = "",
+) -> Measure:
+    """Return a measure with its verdict.
+
+    Parameters
+    ----------
+    name : str
+        Of the measure.
+    value : float or None
+        None where it could not be measured.
+    limit : Limit or None
+        None where it is only told; a value that is missing then counts for nothing.
+    said : str
+        The reason, with ``{}`` for the value.
+    missing : str
+        The reason where there is no value.
+    judge : str
+        Who told it.
+    """
+    if value is None:
+        verdict = Verdict.PASS if limit is None else Verdict.NOT_MEASURED
+        return Measure(name, None, limit, verdict, missing, judge)
+    verdict = Verdict.PASS if limit is None else limit.verdict(value)
+    return Measure(name, value, limit, verdict, said.format(value), judge)
+
+
+def overall(measures: Iterable[Measure]) -> Verdict:
+    """Return the worst verdict; of no measures, that nothing was measured."""
+    found = [m.verdict for m in measures]
+    return max(found, key=_FROM_BEST.index) if found else Verdict.NOT_MEASURED
