@@ -15,6 +15,7 @@ import numpy.typing as npt
 __all__ = [
     "MEL_ALPHA",
     "analysis_basis",
+    "log_power_basis",
     "synthesis_basis",
     "tract_warp",
     "warp_of_scale",
@@ -43,10 +44,16 @@ def _warped(w: Float64, alpha: float) -> Float64:
     return warped
 
 
+def _log_power(read_at: Float64, values: int) -> Float64:
+    """Matrix from cepstral values to log power at angles."""
+    q = np.arange(values)
+    matrix: Float64 = np.cos(np.outer(read_at, q)) * np.where(q > 0, 2.0, 1.0)
+    return matrix
+
+
 def _between(read_at: Float64, columns: int, rows: int) -> Float64:
     """Matrix from `columns` cepstral values, read at `read_at`, to `rows` values on the axis."""
-    q = np.arange(columns)
-    spectrum = np.cos(np.outer(read_at, q)) * np.where(q > 0, 2.0, 1.0)
+    spectrum = _log_power(read_at, columns)
     matrix: Float64 = np.cos(np.outer(np.arange(rows), _axis())) @ spectrum / _POINTS
     return matrix
 
@@ -74,6 +81,12 @@ def synthesis_basis(order: int, values: int, scale: float = 1.0) -> Matrix:
     """
     spoken = _product(_plain_synthesis(order, values), tract_warp(values, scale))
     return np.ascontiguousarray(spoken, np.float32)
+
+
+def log_power_basis(values: int, bins: int) -> Matrix:
+    """Return the matrix (bins, values) from mel-warped values to log power, from 0 Hz to half."""
+    read_at = _warped(np.linspace(0.0, np.pi, bins), MEL_ALPHA)
+    return _log_power(read_at, values).astype(np.float32)
 
 
 @cache
@@ -117,8 +130,7 @@ def _plain_wide(order: int, values: int, band_hz: int) -> tuple[npt.NDArray[np.f
     w = (np.arange(points) + 0.5) * np.pi / points
     hz = w / np.pi * 0.5 * band_hz
     inside = np.minimum(hz, _EDGE_HZ) * 2 * np.pi / _NARROW_HZ
-    q = np.arange(values)
-    log_power = np.cos(np.outer(_warped(inside, MEL_ALPHA), q)) * np.where(q > 0, 2.0, 1.0)
+    log_power = _log_power(_warped(inside, MEL_ALPHA), values)
     slope = np.log2(np.maximum(hz, _EDGE_HZ) / _EDGE_HZ) * _SLOPE_DB_PER_OCTAVE * np.log(10) / 10
     # The same power spread over a wider band: density per sample rises by the ratio of rates.
     shift = np.log(band_hz / _NARROW_HZ) + slope

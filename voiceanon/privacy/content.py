@@ -15,7 +15,14 @@ from voiceanon.errors import InputError
 from voiceanon.privacy.speaker_models.onnx_session import hash_of_file
 from voiceanon.privacy.statistics import RATE, log_mel
 
-__all__ = ["CONTENT_HOP_S", "CepstralContent", "ContentEncoder", "WhisperContent", "whisper_bands"]
+__all__ = [
+    "CONTENT_HOP_S",
+    "CepstralContent",
+    "ContentEncoder",
+    "WhisperContent",
+    "slaney_weights",
+    "whisper_bands",
+]
 
 Real = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -120,13 +127,13 @@ def whisper_bands(samples: Float32, bands: int = 80) -> Float32:
     frames = frames[: max(len(samples) // hop, 1)]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(width) / width)
     power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
-    logs = np.log10(np.maximum(power @ _slaney_weights(bands, width), 1e-10))
+    logs = np.log10(np.maximum(power @ slaney_weights(bands, width), 1e-10))
     logs = np.maximum(logs, logs.max() - 8.0)
     return np.ascontiguousarray(((logs + 4.0) / 4.0).T, dtype=np.float32)
 
 
 @cache
-def _slaney_weights(bands: int, width: int) -> Real:
+def slaney_weights(bands: int, width: int) -> Real:
     """Return (width/2 + 1, bands): linear below 1 kHz, 27 steps an octave-like factor 6.4 above."""
     top = 15 + np.log(RATE / 2 / 1000) / (np.log(6.4) / 27)
     mels = np.linspace(0, top, bands + 2)

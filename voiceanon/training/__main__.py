@@ -19,11 +19,12 @@ from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
 from voiceanon.privacy.corpora import read_corpus
 from voiceanon.training.export import exported
-from voiceanon.training.learning import Learning, learn_to_hear, learn_to_speak
+from voiceanon.training.learning import Learning, Trainer
 from voiceanon.training.material import gather
 from voiceanon.training.networks import LETTERS, Shape, build
 from voiceanon.training.phones import PHONES
 from voiceanon.training.prepared import prepare, tell_phones
+from voiceanon.training.recogniser import Recogniser
 from voiceanon.training.teacher import Teacher
 
 _SEED = b"the bottleneck that is shipped.."
@@ -48,7 +49,7 @@ def main() -> int:
         "--hearing", type=float, default=Learning.hearing, help="passes that teach the encoder"
     )
     parser.add_argument(
-        "--speaking", type=float, default=Learning.speaking, help="passes that teach the decoder"
+        "--speaking", type=float, default=Learning.speaking, help="passes that teach all to speak"
     )
     parser.add_argument(
         "--accent", type=float, default=Learning.accent, help="largest spread of the drawn accents"
@@ -97,17 +98,19 @@ def _train(arguments: argparse.Namespace) -> None:
         hearing=arguments.hearing, speaking=arguments.speaking, accent=arguments.accent
     )
     until = time.monotonic() + 60 * arguments.minutes
-    for learn in (learn_to_hear, learn_to_speak):
-        learn(
-            network,
-            shape.levels,
-            prepared,
-            settings,
-            draws,
-            say.losses,
-            lambda: time.monotonic() > until,
-        )
-        torch.save(network.state_dict(), arguments.work / "network.pt")
+    trainer = Trainer(
+        network,
+        shape.levels,
+        prepared,
+        settings,
+        draws,
+        say.losses,
+        lambda: time.monotonic() > until,
+    )
+    trainer.hear()
+    torch.save(network.state_dict(), arguments.work / "network.pt")
+    trainer.speak(Recogniser(arguments.teacher))
+    torch.save(network.state_dict(), arguments.work / "network.pt")
     tables = exported(network, shape, prepared)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(arguments.output, **tables)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The training itself: first the encoder learns to hear words, then the decoder to speak units."""
+"""The training itself: the encoder learns to hear words, then both learn to speak them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -14,20 +14,38 @@ from voiceanon.bottleneck import draw_accent
 from voiceanon.checks.optional import load
 from voiceanon.keys import Draws
 from voiceanon.privacy.drawing import uniform
-from voiceanon.training.networks import LETTERS, bounded, quantised
+from voiceanon.training.bands import Bands, scaled, voice_f0
+from voiceanon.training.losses import (
+    hearing_apart,
+    importance,
+    letters_loss,
+    reading,
+    speaking,
+)
+from voiceanon.training.networks import bounded, quantised
 from voiceanon.training.prepared import Batch, Prepared
 
-__all__ = ["Learning", "learn_to_hear", "learn_to_speak"]
+__all__ = ["Learning", "Listener", "Trainer"]
 
 _VIEWS = 2
+_WINDOWS = 2  # in a batch, for the recogniser: its cost grows with the square of their length
 _UNTOLD_SHARE = 0.2  # of utterances that the decoder speaks without being told whose they are
 # Below which draw which share of the digits is kept.
 _KEPT_SHARES = ((0.1, 2 / 6), (0.25, 3 / 6), (0.4, 4 / 6), (0.55, 5 / 6), (1.0, 1.0))
-_AGAIN_FROM = 0.1  # part of the training before which the decoder's output is no speech yet
-_WARM_STEPS = 200
+_WARM_STEPS = 100
+_LOWEST_VOICE_HZ, _HIGHEST_VOICE_HZ = 85.0, 257.0
+_LARGEST_VALUE = 6.0  # deviations, of what the recogniser is given
 
 T = TypeVar("T")
 Progress = Callable[[float, dict[str, float]], None]
+Losses = dict[str, Any]
+
+
+class Listener(Protocol):
+    """A recogniser with gradients, as `voiceanon.training.recogniser.Recogniser`."""
+
+    def hear(self, bands: Any) -> list[Any]:
+        """Return what its layers hear."""
 
 
 @dataclass(frozen=True)
@@ -37,53 +55,43 @@ class Learning:
     Attributes
     ----------
     hearing, speaking : float
-        Passes over the whole material of the encoder, and then of the decoder.
+        Passes over the whole material of the encoder alone, and then of all.
     batch_s : float
-        Speech in a batch, in seconds; the encoder hears half as much, in two voices.
+        Speech in a batch, in seconds, up to 60; the encoder hears it in two voices.
     learning_rate : float
-        The highest, of AdamW; it warms up over 200 steps and falls along half a cosine.
+        The highest, of AdamW; it warms up over 100 steps and falls along half a cosine.
     teaching, letters, phones, same : float
         Weights of the encoder's losses: the teacher's features, the letters of transcripts
         (connectionist temporal classification, Graves et al. 2006), the teacher's phones, and how
         far apart two voices saying the same lie (as in Qian et al. 2022, ContentVec).
     accent : float
         Largest spread of the accents that units are heard and spoken with.
-    sounds, change, voicing, again : float
-        Weights of the decoder's losses: the values spoken, how they change from row to row, which
-        rows are voiced, and whether the encoder hears in them the same features and phones again:
-        words count, not distances.
+    sounds, change, voicing, heard : float
+        Weights of the losses of what is spoken: its values, how they change from row to row, which
+        rows are voiced, and how far from the recording a recogniser hears it: words count, not
+        distances.
     """
 
     hearing: float = 6.0
-    speaking: float = 5.0
-    batch_s: float = 60.0
-    learning_rate: float = 1.5e-3
+    speaking: float = 3.0
+    batch_s: float = 30.0
+    learning_rate: float = 8e-4
     teaching: float = 0.5
     letters: float = 0.3
     phones: float = 0.5
     same: float = 4.0
-    accent: float = 0.35
-    sounds: float = 1.0
-    change: float = 0.5
-    voicing: float = 0.3
-    again: float = 0.3
+    accent: float = 0.1
+    sounds: float = 0.5
+    change: float = 0.25
+    voicing: float = 0.15
+    heard: float = 2.0
 
 
-def learn_to_hear(
-    network: Any,
-    levels: tuple[int, ...],
-    prepared: Prepared,
-    settings: Learning,
-    draws: Draws,
-    progress: Progress,
-    stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Train the encoder, and the reader that tells whether its units hold the words, in place.
+@dataclass(frozen=True)
+class Trainer:
+    """Trains the networks in place.
 
-    The decoder has no say in it: units learn from words alone, and from one sentence in two voices
-    being the same units.
-
-    Parameters
+    Attributes
     ----------
     network : torch.nn.Module
         From `voiceanon.training.networks.build`; left in evaluation mode.
@@ -100,167 +108,133 @@ def learn_to_hear(
     stop : callable
         Whether to end now; the network is then as far as it got.
     """
-    torch = load("torch")
-    drawn = Draws(draws.bytes(32), "digits")
 
-    def losses(batch: Batch, _done: float) -> dict[str, Any]:
-        heard, teacher, phones, weight, mask = _tensors(
-            torch, batch.heard, batch.teacher, batch.phones, batch.weight, batch.mask
+    network: Any
+    levels: tuple[int, ...]
+    prepared: Prepared
+    settings: Learning
+    draws: Draws
+    progress: Progress
+    stop: Callable[[], bool] = lambda: False
+
+    def hear(self) -> None:
+        """Train the encoder, and the reader that tells whether its units hold the words.
+
+        Units learn from words alone, and from one sentence in two voices being the same units.
+        """
+        drawn = Draws(self.draws.bytes(32), "digits")
+        network = self.network
+        trained = [*network.encoder.parameters(), *network.reader.parameters()]
+        self._descend(
+            trained, self.settings.hearing, lambda batch: self._hearing(batch, drawn).losses
         )
-        kept = _kept_digits(torch, batch, len(levels), drawn)
-        views, total = len(heard), weight.sum()
-        with torch.autocast("cpu", torch.bfloat16):
-            places = [bounded(network.encoder(view, mask)) for view in heard]
-            said = [_accented(torch, place, batch, settings.accent, drawn) for place in places]
-            codes = [quantised(place, levels)[0] * kept for place in said]
-            read = [network.reader(code, mask).float() for code in codes]
-        found: dict[str, Any] = {}
-        for part in read:
-            for name, value in _reading(torch, part, teacher, phones, weight, prepared).items():
-                found[name] = found.get(name, 0.0) + value / views
-            letters = _letters_loss(torch, part[:, prepared.features :], batch)
-            found["letters"] = found.get("letters", 0.0) + letters / views
-        apart = (places[0] - places[1]) ** 2
-        found["same"] = (apart.mean(1) * torch.from_numpy(batch.speech)[:, 0]).sum() / total
-        return found
 
-    trained = [*network.encoder.parameters(), *network.reader.parameters()]
-    frames = round(50 * settings.batch_s / _VIEWS)
-    batches = _ahead(_passes(lambda: prepared.batches(frames, draws, views=_VIEWS)))
-    _descend(
-        network,
-        trained,
-        prepared,
-        settings,
-        settings.hearing,
-        frames,
-        batches,
-        losses,
-        progress,
-        stop,
-    )
+    def speak(self, listener: Listener) -> None:
+        """Train everything: the decoder says what the recording says, to the listener's ear.
 
+        The encoder has heard the words in another voice than the decoder is to say them in, so
+        that nothing about the speaker helps it.
+        """
+        torch = load("torch")
+        drawn = Draws(self.draws.bytes(32), "digits")
+        important = torch.from_numpy(importance(self.prepared))
+        bands = Bands(self.prepared)
 
-def learn_to_speak(
-    network: Any,
-    levels: tuple[int, ...],
-    prepared: Prepared,
-    settings: Learning,
-    draws: Draws,
-    progress: Progress,
-    stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Train the decoder in place; the encoder and its reader are held fixed.
+        def losses(batch: Batch) -> Losses:
+            heard = self._hearing(batch, drawn)
+            spoken, weight, speech = _tensors(torch, batch.spoken, batch.weight, batch.speech)
+            voices = self.network.voices(_whose(torch, batch)) * _is_known(torch, batch, drawn)
+            given = [heard.codes, torch.from_numpy(batch.prosody), voices]
+            with torch.autocast("cpu", torch.bfloat16):
+                made = self.network.decoder(torch.cat(given, 1), torch.from_numpy(batch.mask))
+            rows = [x.float().reshape(4 * len(weight), -1) for x in (made, spoken)]
+            row_weight = weight.expand(-1, 4).reshape(-1)
+            found = heard.losses | speaking(rows[0], rows[1], row_weight, important)
+            f0 = voice_f0(
+                rows[1][:, 0] > 0.5, torch.from_numpy(batch.pitch), _voice_hz(torch, batch, drawn)
+            )
+            power = [
+                bands.power(x[:, 1:].clamp(-_LARGEST_VALUE, _LARGEST_VALUE), f0, speech)
+                for x in rows
+            ]
+            made_bands, spoken_bands = (
+                x.reshape(len(x), _WINDOWS, -1).transpose(0, 1) for x in power
+            )
+            top = spoken_bands.amax((1, 2), keepdim=True)
+            with torch.no_grad():
+                right = listener.hear(scaled(spoken_bands, top))
+            found["heard"] = hearing_apart(
+                listener.hear(scaled(made_bands, top)), right, weight.reshape(_WINDOWS, -1, 1)
+            )
+            return found
 
-    Parameters are those of `learn_to_hear`.
-    """
-    torch = load("torch")
-    drawn = Draws(draws.bytes(32), "digits")
-    importance = torch.from_numpy(_importance(prepared))
-    fixed = (network.encoder, network.reader)
-    for part in fixed:
-        part.requires_grad_(False)
+        self._descend(list(self.network.parameters()), self.settings.speaking, losses)
 
-    def losses(batch: Batch, done: float) -> dict[str, Any]:
-        for part in fixed:
-            part.eval()
-        heard, spoken, prosody, teacher, phones, weight, mask = _tensors(
+    def _hearing(self, batch: Batch, drawn: Draws) -> _Heard:
+        torch, network = load("torch"), self.network
+        heard, teacher, phones, weight, mask, speech = _tensors(
             torch,
-            batch.heard[0],
-            batch.spoken,
-            batch.prosody,
+            batch.heard,
             batch.teacher,
             batch.phones,
             batch.weight,
             batch.mask,
+            batch.speech,
         )
-        kept = _kept_digits(torch, batch, len(levels), drawn)
-        voices = network.voices(_whose(torch, batch)) * _is_known(torch, batch, drawn)
+        kept = _kept_digits(torch, batch, len(self.levels), drawn)
         with torch.autocast("cpu", torch.bfloat16):
-            with torch.no_grad():
-                place = bounded(network.encoder(heard, mask))
-                place = _accented(torch, place, batch, settings.accent, drawn)
-                codes = quantised(place, levels)[0] * kept
-            made = network.decoder(torch.cat([codes, prosody, voices], 1), mask).float()
-        made_rows, spoken_rows = made.reshape(4 * len(mask), -1), spoken.reshape(4 * len(mask), -1)
-        row_weight = weight.expand(-1, 4).reshape(-1)
-        total = row_weight.sum()
-        off = (made_rows - spoken_rows)[:, 1:] * importance
-        voiced = torch.nn.functional.binary_cross_entropy_with_logits(
-            made_rows[:, 0], spoken_rows[:, 0], reduction="none"
-        )
-        found = {
-            "sounds": (off.abs().mean(1) * row_weight).sum() / total,
-            "change": (off.diff(dim=0).abs().mean(1) * row_weight[1:]).sum() / total,
-            "voicing": (voiced * row_weight).sum() / total,
-        }
-        if settings.again > 0 and done >= _AGAIN_FROM:
-            said = torch.cat([torch.sigmoid(made_rows[:, :1]), made_rows[:, 1:].clamp(-5, 5)], 1)
-            with torch.autocast("cpu", torch.bfloat16):
-                place = bounded(network.encoder(said.reshape(len(mask), -1) * mask, mask))
-                codes = quantised(place, levels)[0] * torch.from_numpy(batch.speech)
-                read = network.reader(codes, mask).float()
-            heard_again = _reading(torch, read, teacher, phones, weight, prepared)
-            found["again"] = heard_again["teaching"] + heard_again["phones"]
-        return found
+            places = [bounded(network.encoder(view, mask)) for view in heard]
+            said = [_accented(torch, p, batch, self.settings.accent, drawn) for p in places]
+            codes = [quantised(place, self.levels)[0] * kept for place in said]
+            read = [network.reader(code, mask).float() for code in codes]
+        features = self.prepared.features
+        views = [
+            reading(part, teacher, phones, weight, features)
+            | {"letters": letters_loss(part[:, features:], batch)}
+            for part in read
+        ]
+        found = {name: sum(view[name] for view in views) / len(views) for name in views[0]}
+        apart = ((places[0] - places[1]) ** 2).mean(1)
+        found["same"] = (apart * speech[:, 0]).sum() / weight.sum()
+        return _Heard(codes[0], found)
 
-    trained = [*network.decoder.parameters(), *network.voices.parameters()]
-    frames = round(50 * settings.batch_s)
-    batches = _ahead(_passes(lambda: prepared.batches(frames, draws)))
-    _descend(
-        network,
-        trained,
-        prepared,
-        settings,
-        settings.speaking,
-        frames,
-        batches,
-        losses,
-        progress,
-        stop,
-    )
-    for part in fixed:
-        part.requires_grad_(True)
+    def _descend(
+        self, trained: list[Any], passes: float, losses_of: Callable[[Batch], Losses]
+    ) -> None:
+        """Follow the losses' gradient for so many passes."""
+        torch, settings, prepared = load("torch"), self.settings, self.prepared
+        frames = round(50 * settings.batch_s / _WINDOWS) * _WINDOWS
+        batches = _ahead(_passes(lambda: prepared.batches(frames, self.draws, views=_VIEWS)))
+        optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.01)
+        steps = math.ceil(passes * sum(map(len, prepared.material.utterances)) / frames)
+        means: dict[str, float] = {}
+        self.network.train()
+        for step, batch in zip(range(steps), batches, strict=False):
+            if self.stop():
+                break
+            rate = settings.learning_rate * min(1.0, (step + 1) / _WARM_STEPS)
+            rate *= 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            losses = losses_of(batch)
+            loss = sum(getattr(settings, name) * value for name, value in losses.items())
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 2.0)
+            optimiser.step()
+            for name, value in losses.items():
+                new = float(value.detach())
+                means[name] = new if name not in means else 0.97 * means[name] + 0.03 * new
+            self.progress((step + 1) / steps, means)
+        self.network.eval()
 
 
-def _descend(
-    network: Any,
-    trained: list[Any],
-    prepared: Prepared,
-    settings: Learning,
-    passes: float,
-    frames: int,
-    batches: Iterator[Batch],
-    losses_of: Callable[[Batch, float], dict[str, Any]],
-    progress: Progress,
-    stop: Callable[[], bool],
-) -> None:
-    """Follow the losses' gradient for so many passes."""
-    torch = load("torch")
-    optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.01)
-    total = sum(map(len, prepared.material.utterances))
-    steps = math.ceil(passes * total / frames)
-    means: dict[str, float] = {}
-    network.train()
-    for step, batch in zip(range(steps), batches, strict=False):
-        if stop():
-            break
-        done = step / steps
-        rate = settings.learning_rate * min(1.0, (step + 1) / _WARM_STEPS)
-        rate *= 0.02 + 0.49 * (1 + math.cos(math.pi * done))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        losses = losses_of(batch, done)
-        loss = sum(getattr(settings, name) * value for name, value in losses.items())
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 2.0)
-        optimiser.step()
-        for name, value in losses.items():
-            new = float(value.detach())
-            means[name] = new if name not in means else 0.97 * means[name] + 0.03 * new
-        progress((step + 1) / steps, means)
-    network.eval()
+@dataclass(frozen=True)
+class _Heard:
+    """Units of the first voice, and how wrong the hearing was."""
+
+    codes: Any
+    losses: Losses
 
 
 def _passes(one: Callable[[], Iterable[T]]) -> Iterator[T]:
@@ -280,19 +254,6 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
 
 def _tensors(torch: Any, *arrays: np.ndarray) -> tuple[Any, ...]:
     return tuple(torch.from_numpy(array) for array in arrays)
-
-
-def _reading(
-    torch: Any, read: Any, teacher: Any, phones: Any, weight: Any, prepared: Prepared
-) -> dict[str, Any]:
-    """How far what was read is from what the teacher heard, and from its phones (cross entropy)."""
-    total, features = weight.sum(), prepared.features
-    off = ((read[:, :features] - teacher) ** 2).mean(1)
-    said = torch.nn.functional.log_softmax(read[:, features + 1 + len(LETTERS) :], 1)
-    return {
-        "teaching": (off * weight[:, 0]).sum() / total,
-        "phones": -((phones * said).sum(1) * weight[:, 0]).sum() / total,
-    }
 
 
 def _kept_digits(torch: Any, batch: Batch, digits: int, draws: Draws) -> Any:
@@ -339,20 +300,13 @@ def _is_known(torch: Any, batch: Batch, draws: Draws) -> Any:
     return torch.from_numpy(known)
 
 
-def _letters_loss(torch: Any, read: Any, batch: Batch) -> Any:
-    told = [i for i, text in enumerate(batch.texts) if text]
-    if not told:
-        return read.sum() * 0.0
-    stretches = [read[slice(*batch.spans[i]), : 1 + len(LETTERS)] for i in told]
-    padded = torch.nn.utils.rnn.pad_sequence(stretches)
-    lengths = torch.tensor([len(stretch) for stretch in stretches])
-    texts = torch.tensor([letter for i in told for letter in batch.texts[i]])
-    counts = torch.tensor([len(batch.texts[i]) for i in told])
-    said = torch.nn.functional.log_softmax(padded, -1)
-    return torch.nn.functional.ctc_loss(said, texts, lengths, counts, zero_infinity=True)
-
-
-def _importance(prepared: Prepared) -> np.ndarray:
-    """How much each value moves the log spectrum: its deviation, by the mean of all."""
-    deviation = prepared.scale * np.where(np.arange(prepared.values) > 0, 2.0**0.5, 1.0)
-    return np.asarray(deviation / deviation.mean(), np.float32)
+def _voice_hz(torch: Any, batch: Batch, draws: Draws) -> Any:
+    """A mean f0 for each utterance, drawn, on every row."""
+    hz = np.full(len(batch.pitch), _LOWEST_VOICE_HZ, np.float32)
+    each = len(batch.pitch) // len(batch.mask)
+    drawn = _LOWEST_VOICE_HZ * (_HIGHEST_VOICE_HZ / _LOWEST_VOICE_HZ) ** uniform(
+        draws, len(batch.spans)
+    )
+    for (start, end), mean_hz in zip(batch.spans, drawn, strict=True):
+        hz[each * start : each * end] = mean_hz
+    return torch.from_numpy(hz)

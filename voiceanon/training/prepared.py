@@ -45,6 +45,8 @@ class Batch:
         What the decoder should say.
     prosody : ndarray, shape (t, 2)
         Voiced or not, and the level of a description.
+    pitch : ndarray, shape (4 t,)
+        Of each row, in the speaker's deviations.
     teacher : ndarray, shape (t, features)
         What the teacher heard.
     phones : ndarray, shape (t, phones)
@@ -66,6 +68,7 @@ class Batch:
     heard: Float32
     spoken: Float32
     prosody: Float32
+    pitch: Float32
     teacher: Float32
     phones: Float32
     weight: Float32
@@ -129,6 +132,7 @@ class Prepared:
         heard = np.zeros((max(views, 1), frames, size), np.float32)
         spoken = np.zeros((frames, size), np.float32)
         prosody = np.zeros((frames, 2), np.float32)
+        pitch = np.zeros(ROWS_A_FRAME * frames, np.float32)
         teacher = np.zeros((frames, self.features), np.float32)
         phones = np.zeros((frames, self.phones[0].shape[1]), np.float32)
         weight, speech, mask = np.zeros((3, frames, 1), np.float32)
@@ -147,6 +151,7 @@ class Prepared:
                         rows[:, 3:], self.phones[index], utterance.speaker, draws
                     )
                     heard[view, at] = self._scaled(rows[:, :1], values)
+            pitch[ROWS_A_FRAME * start : ROWS_A_FRAME * (start + t)] = rows[:, 1]
             prosody[at] = np.stack(prosody_of(utterance.rows), 1)
             teacher[at], phones[at] = self.teacher[index], self.phones[index]
             speech[at, 0] = speech_frames(utterance.rows)
@@ -157,7 +162,18 @@ class Prepared:
         texts = [[1 + LETTERS.index(c) for c in u.text.upper() if c in LETTERS] for u in utterances]
         speakers = [u.speaker for u in utterances]
         return Batch(
-            heard, spoken, prosody, teacher, phones, weight, speech, mask, spans, speakers, texts
+            heard,
+            spoken,
+            prosody,
+            pitch,
+            teacher,
+            phones,
+            weight,
+            speech,
+            mask,
+            spans,
+            speakers,
+            texts,
         )
 
     def _scaled(self, voiced: Float32, values: Float32) -> Float32:

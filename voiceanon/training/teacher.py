@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from voiceanon.checks.optional import load
+from voiceanon.privacy.content import whisper_bands
 
 __all__ = ["FEATURES_A_SECOND", "Teacher"]
 
@@ -43,9 +43,6 @@ class Teacher:
         self._model = translate.models.Whisper(
             str(folder), device="cpu", compute_type="int8", intra_threads=threads
         )
-        self._bands: Any = load("faster_whisper.feature_extractor").FeatureExtractor(
-            feature_size=self._model.n_mels
-        )
 
     def hear(self, sounds: Iterable[Float32]) -> Iterator[Half]:
         """Yield the features of each recording, (t, 512), one every 20 ms.
@@ -61,7 +58,7 @@ class Teacher:
                 for start, samples in window:
                     at = start * _SAMPLES_A_FEATURE
                     whole[at : at + len(samples)] = samples
-                bands.append(self._bands(whole)[:, : _WINDOW_S * 100])
+                bands.append(whisper_bands(whole, self._model.n_mels))
             view = self._translate.StorageView.from_array(
                 np.ascontiguousarray(np.stack(bands), np.float32)
             )
