@@ -101,6 +101,14 @@ def evaluate(
     naturalness: Annotated[
         bool, typer.Option(help="Predict listeners' scores, where installed.")
     ] = True,
+    assessment: Annotated[
+        bool,
+        typer.Option(
+            "--assessment",
+            help="Study assessments instead of privacy: every recording's rates, pauses, pitch and "
+            "level before and after. Nobody attacks.",
+        ),
+    ] = False,
     training_hours: Annotated[
         float | None,
         typer.Option(min=0.01, metavar="H", help="Of speech that attackers train on, at most."),
@@ -137,6 +145,10 @@ def evaluate(
         --recogniser whisper:models/whisper-base
     ```
 
+    With `--assessment`, nobody attacks: the report says how well speech rate, pauses, pitch and
+    level agree before and after, and whether a scorer trained on originals still ranks the
+    anonymized recordings as it did. A column `score` in the corpus is used where there is one.
+
     Interrupted, it goes on where it was when started again with the same REPORT. The cache below
     REPORT holds embeddings of voices: delete it when you are done.
     """
@@ -145,7 +157,7 @@ def evaluate(
 
     settings = _settings(
         recipe, attackers, baselines, light, speaker_model, recogniser, words, naturalness,
-        training_hours, workers,
+        training_hours, workers, assessment,
     )  # fmt: skip
     measured = read_corpus(corpus)
     training = None if train is None else read_corpus(train)
@@ -180,6 +192,7 @@ def _settings(
     naturalness: bool,
     training_hours: float | None,
     workers: int | None,
+    assessment: bool,
 ) -> Settings:
     from voiceanon.privacy.settings import Settings
     from voiceanon.recipe import Recipe
@@ -199,6 +212,7 @@ def _settings(
         light=light,
         naturalness=naturalness,
         training_hours=training_hours,
+        assessment=assessment,
         workers=workers or os.cpu_count() or 1,
     )
 
@@ -244,7 +258,12 @@ def _write(found: dict[str, Any], out: Path) -> None:
             place = out / f"{_CHALLENGE}{variant['name']}.txt"
             write_results(found, place, variant=variant["name"], overwrite=True)
     write_report(found, out)
-    write_statement(found, out)
+    if not _is_study(found):  # a statement is about privacy
+        write_statement(found, out)
+
+
+def _is_study(found: dict[str, Any]) -> bool:
+    return any("assessment" in variant for variant in found["variants"])
 
 
 def _show(found: dict[str, Any], out: Path, json_lines: bool) -> None:
@@ -261,12 +280,39 @@ def _show(found: dict[str, Any], out: Path, json_lines: bool) -> None:
                     "headline": privacy.get("headline"),
                     "headline_single": privacy.get("headline_single"),
                     "words": variant["words"],
+                    **({"assessment": _agreement(variant)} if _is_study(found) else {}),
                 }
             )
         print_json({"type": "evaluation", "report": str(out), "took_s": found["took_s"]})
         return
+    if _is_study(found):
+        _study_table(found)
+        note(f"report in {out}/report.html, figures in results.json")
+        return
     _table(found)
     note(f"report in {out}/report.html, figures in results.json, one page in statement.md")
+
+
+def _agreement(variant: dict[str, Any]) -> dict[str, Any]:
+    """Return r of each measure, and of the scorer's ranks."""
+    studied = variant["assessment"]
+    found = {name: measure["r"] for name, measure in studied["measures"].items()}
+    return found | {"scorer_rank_r": studied["scorer"] and studied["scorer"]["rank_r"]}
+
+
+def _study_table(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    variants = [variant for variant in found["variants"] if variant["kind"] != "raw"]
+    table = Table(title="r of measures before and after, over recordings")
+    table.add_column("measure")
+    for variant in variants:
+        table.add_column(printable(variant["label"]))
+    rows = [_agreement(variant) for variant in variants]
+    for name in rows[0] if rows else ():
+        cells = (row[name] for row in rows)
+        table.add_row(name, *("–" if r is None else _range(r, 2) for r in cells))
+    results().print(table)
 
 
 def _table(found: dict[str, Any]) -> None:
@@ -291,6 +337,6 @@ def _head(head: dict[str, Any] | None) -> str:
     return f"{_range(head['eer_percent'])}\n{head['attacker']}, {head['pooling']}"
 
 
-def _range(figures: list[float | None]) -> str:
-    value, low, high = (None if figure is None else f"{figure:.1f}" for figure in figures)
+def _range(figures: list[float | None], digits: int = 1) -> str:
+    value, low, high = (None if f is None else f"{f:.{digits}f}" for f in figures)
     return f"{value}" if low is None else f"{value} ({low} to {high})"

@@ -98,7 +98,9 @@ def evaluate(
     """
     began_s = time.monotonic()
     variants = settings.variants()
-    attackers = chosen_attackers(settings.attackers, light=settings.light)
+    attackers: Sequence[Attacker] = ()
+    if not settings.assessment:
+        attackers = chosen_attackers(settings.attackers, light=settings.light)
     settings.check_models()
     if training is not None:
         refuse_overlap(corpus, training)
@@ -149,10 +151,14 @@ class _Run:
             {"what": "corpus", "why": text} for text in limits(self._measured, self._trained)
         ]
         people = len({recording.speaker for recording in self._recordings})
-        self._models = self._open_models() if people > 1 else ()
+        attacked = people > 1 and not settings.assessment
+        if settings.assessment:
+            why = "assessments are studied"
+            self.not_measured.append({"what": "privacy: nobody attacks", "why": why})
+        self._models = self._open_models() if attacked else ()
         self._protocol = Protocol(self._recordings, corpus.trials)
-        self._drawn: dict[Pooling, list[Sides]] = self._protocol.sides() if people > 1 else {}
-        if people > 1:
+        self._drawn: dict[Pooling, list[Sides]] = self._protocol.sides() if attacked else {}
+        if attacked:
             for pooling in POOLINGS:
                 if pooling not in self._drawn:
                     why = "fewer than half of the speakers have that many recordings on each side"

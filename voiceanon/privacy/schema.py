@@ -51,6 +51,10 @@ A variant has ``name``, ``kind`` (``"recipe"``, ``"raw"``, ``"mcadams"``, ``"wor
     ``cer_percent``, ``wer_minus_raw_points``, ``cer_minus_raw_points``, each (value, low, high).
 ``delivery``
     ``utterances``, ``judged_by``, ``correlations`` by measure, ``voicing_agreement``, ``rho_f0``.
+``assessment``
+    Of a study of assessments: ``measures``, of each ``recordings``, ``r``, ``mean_original``,
+    ``mean_difference`` and up to 300 ``pairs``; ``scorer``: ``trained_on``, ``recordings``,
+    ``measures``, ``rank_r`` and, where the corpus has scores, ``r_to_scores`` of both.
 ``naturalness``, ``voices``
     Predicted listeners' scores; gain of voice distinctiveness, dB.
 ``examples``

@@ -38,6 +38,9 @@ class Settings:
         Without torch, cloning and large networks: minutes instead of an hour.
     naturalness : bool
         Whether listeners' scores are predicted, where the predictors are installed.
+    assessment : bool
+        Whether to study assessments instead of privacy: no attack, no naturalness; every
+        recording's measures before and after.
     training_hours : float, optional
         Of speech that attackers train on; None for 2.0 (0.7 with a light run).
     workers : int
@@ -55,6 +58,7 @@ class Settings:
     words: int | None = None
     light: bool = False
     naturalness: bool = True
+    assessment: bool = False
     training_hours: float | None = None
     workers: int = 1
     options: dict[str, Any] = field(default_factory=dict)

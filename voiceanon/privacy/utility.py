@@ -18,6 +18,7 @@ from voiceanon.checks.recognisers import find_recogniser, open_recogniser
 from voiceanon.checks.words import compare_texts, normaliser
 from voiceanon.errors import InputError
 from voiceanon.keys import Draws, derive
+from voiceanon.privacy.assessment_study import assessment_study
 from voiceanon.privacy.backends import unit
 from voiceanon.privacy.cache import Cache
 from voiceanon.privacy.collected import Collected
@@ -75,7 +76,7 @@ class Utility:
         self.not_measured: list[dict[str, str]] = []
         self.recogniser_facts = self._choose_recogniser()
         self._predictors: tuple[str, ...] = ()
-        if settings.naturalness and not settings.light:
+        if settings.naturalness and not settings.light and not settings.assessment:
             found, missing = find_predictors()
             self._predictors = tuple(predictor.name for predictor in found)
             for name, why in missing.items():
@@ -109,13 +110,19 @@ class Utility:
         return {"name": found.name, "version": found.version, "is_weak": found.is_weak}
 
     def measured(self, collected: Collected) -> dict[str, Any]:
-        """Return ``words``, ``delivery``, ``naturalness`` and ``voices`` of a variant."""
-        return {
+        """Return ``words``, ``delivery``, ``naturalness`` and ``voices`` of a variant.
+
+        A study of assessments adds ``assessment``.
+        """
+        found = {
             "words": self._words(collected),
             "delivery": self._delivery(collected),
             "naturalness": self._naturalness(collected),
             "voices": self._voices(collected),
         }
+        if self._settings.assessment:
+            found["assessment"] = self._assessment(collected)
+        return found
 
     def _draws(self, what: str) -> Draws:
         return Draws(derive(EVALUATION_SECRET, "bootstrap"), what)
@@ -172,12 +179,26 @@ class Utility:
 
     # --- delivery -------------------------------------------------------------------------------
 
-    def _delivery(self, collected: Collected) -> dict[str, Any]:
-        count = _DELIVERY_LIGHT if self._settings.light else _DELIVERY
-        chosen = spread_over_speakers(self._recordings, count)
+    def _delivered(self, collected: Collected, chosen: Sequence[int]) -> list[dict[str, Any]]:
         pairs = [(collected.sounds("original")[i], collected.sounds("trial")[i]) for i in chosen]
         what = f"{collected.variant}: delivery"
-        rows = self._pool.map(what, partial(_compared, self._store.folder), pairs)
+        return self._pool.map(what, partial(_compared, self._store.folder), pairs)
+
+    def _assessment(self, collected: Collected) -> dict[str, Any]:
+        every = range(len(self._recordings))
+        return assessment_study(
+            self._delivered(collected, every),
+            [recording.score for recording in self._recordings],
+            self._owners(every),
+            self._draws("assessment"),
+        )
+
+    def _delivery(self, collected: Collected) -> dict[str, Any]:
+        count = _DELIVERY_LIGHT if self._settings.light else _DELIVERY
+        if self._settings.assessment:
+            count = len(self._recordings)
+        chosen = spread_over_speakers(self._recordings, count)
+        rows = self._delivered(collected, chosen)
         owners = self._owners(chosen)
         correlations: dict[str, Any] = {}
         for measure in MEASURES:

@@ -12,6 +12,7 @@ from voiceanon.report import evaluation_headline as top
 from voiceanon.report import evaluation_methods as methods
 from voiceanon.report import evaluation_tables as tables
 from voiceanon.report import utility_tables as utility
+from voiceanon.report.assessment_part import assessment_part
 from voiceanon.report.evaluation_origin import corpus_words, duration_words, origin
 from voiceanon.report.evaluation_plots import det_panel, linkability_plot, privacy_words_plot
 from voiceanon.report.evaluation_style import STYLE
@@ -90,7 +91,7 @@ def _page(results: Mapping[str, Any], found: list[Variant], folder: Path) -> str
     body = tag(
         "body",
         tag("a", "Skip to the findings", href="#findings", class_="skip"),
-        tag("header", _heading(results, corpus)),
+        tag("header", _heading(results, found, corpus)),
         tag("nav", tag("ul", links), aria_label="Sections"),
         tag("main", [section(*parts) for parts in sections]),
         tag("footer", tag("p", _FOOTER)),
@@ -104,16 +105,20 @@ _FOOTER = (
 )
 
 
-def _heading(results: Mapping[str, Any], corpus: Mapping[str, Any]) -> Node:
+def _heading(
+    results: Mapping[str, Any], found: Sequence[Variant], corpus: Mapping[str, Any]
+) -> Node:
     version = text(mapping(results.get("versions")).get("voiceanon"), "version not recorded")
     created = text(results.get("created"), "time not recorded")
     took = number(results.get("took_s"))
     facts = [f"voiceanon {version}", created]
     if took is not None:
         facts.append(f"took {duration_words(took)}")
+    is_study = any("assessment" in variant.data for variant in found)
+    asked = "Do assessments still work?" if is_study else "Can the speaker be found again?"
     return join(
         tag("p", "Voice anonymisation, measured", class_="kicker"),
-        tag("h1", "Can the speaker be found again?"),
+        tag("h1", asked),
         tag("p", name_of(corpus_words(corpus)), class_="on"),
         tag("p", name_of(" · ".join(facts)), class_="quiet"),
     )
@@ -140,6 +145,11 @@ def _sections(
         ("methods", "Methods and limits", _methods(found)),
         ("origin", "How to repeat it", origin(results, found)),
     ]
+    studied = assessment_part(ours_first)
+    if studied is not None:
+        # Nobody attacked: what would say so at length is left out.
+        sections = [part for part in sections if part[0] not in ("attackers", "plots", "people")]
+        sections.insert(0, ("assessment", "Assessments", studied))
     return sections
 
 
@@ -227,10 +237,13 @@ def _speech(results: Mapping[str, Any], found: list[Variant]) -> Node:
     ]
 
 
+_SINGULAR = ("Delivery", "Naturalness", "Cloning")
+
+
 def _nothing(what: str) -> Html:
     return tag(
         "p",
-        f"{what} were not measured." if what.endswith("s") else f"{what} was not measured.",
+        f"{what} {'was' if what in _SINGULAR else 'were'} not measured.",
         class_="quiet",
     )
 

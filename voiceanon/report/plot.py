@@ -140,6 +140,13 @@ class Plot:
         self._taken.append((at_x - 4, at_y - 4, at_x + 4, at_y + 4))
         self._labels.append((at_x, at_y, letter, "faint-name"))
 
+    def dot(self, x: float, y: float) -> None:
+        """Draw one of many points, too many for names."""
+        at_x, at_y = self._at(x, y)
+        self._clipped.append(
+            tag("circle", cx=at_x - _LEFT, cy=at_y - _TOP, r=2.5, class_=f"mark {series_style(0)}")
+        )
+
     def faint_fall(self, x: float, high: float, low: float) -> None:
         """Draw the way from an older figure down to a later one."""
         (at_x, top), (_, bottom) = self._at(x, high), self._at(x, low)

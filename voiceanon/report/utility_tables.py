@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from voiceanon.report.assessment_part import MEASURE_NAMES
 from voiceanon.report.markup import Html, Node, tag
 from voiceanon.report.measured import Variant, figure, mapping, number
 from voiceanon.report.page_parts import data_table, name_of
 from voiceanon.report.wording import NOT_MEASURED, number_words, percent_words, with_interval
 
 __all__ = ["cloning_table", "delivery_table", "naturalness_table", "words_table"]
-
-_DELIVERY = {
-    "speech_rate": "Speech rate",
-    "articulation_rate": "Articulation rate",
-    "pause_rate": "Pause rate",
-    "mean_pause_s": "Mean pause",
-    "phonation_ratio": "Phonation ratio",
-    "f0_range_semitones": "f0 range",
-    "f0_contour": "f0 contour",
-    "energy_contour": "Energy contour",
-    "fillers": "Fillers",
-}
 
 
 def words_table(variants: Sequence[Variant]) -> Html | None:
@@ -58,16 +47,15 @@ def delivery_table(variants: Sequence[Variant]) -> Html | None:
     if not by_variant:
         return None
     measures = dict.fromkeys(key for _, found in by_variant for key in found)
-    order = [*(k for k in _DELIVERY if k in measures), *(k for k in measures if k not in _DELIVERY)]
     return data_table(
         "Delivery: correlation with the original over recordings (1 = kept), 95 % intervals",
         ["Measure", *(name_of(v.label) for v, _ in by_variant)],
         [
             [
-                name_of(_DELIVERY.get(key, str(key))),
+                name_of(MEASURE_NAMES.get(key, str(key))),
                 *(with_interval(figure(found.get(key)), 2) for _, found in by_variant),
             ]
-            for key in order
+            for key in measures
         ],
     )
 

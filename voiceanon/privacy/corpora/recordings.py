@@ -49,6 +49,8 @@ class Recording:
         How long the stretch is, in seconds; None means to the end of the file.
     side : {"enrol", "trial", ""}
         Which side of a comparison it is for, where the corpus fixes that.
+    score : float or None
+        What somebody who assessed it gave it, on any scale.
     """
 
     key: str
@@ -61,6 +63,7 @@ class Recording:
     start_s: float = 0.0
     length_s: float | None = None
     side: str = ""
+    score: float | None = None
 
 
 @dataclass(frozen=True)

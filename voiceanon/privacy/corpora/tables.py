@@ -24,6 +24,7 @@ _COLUMNS = {
     "start_s": ("start_s",),
     "length_s": ("length_s",),
     "side": ("side",),
+    "score": ("score",),
 }
 _NEEDED = ("speaker", "path")
 
@@ -128,7 +129,21 @@ def rows_of(path: Path, notes: list[str]) -> Iterator[Recording]:
             start_s=number(value.get("start_s"), "a start", place) or 0.0,
             length_s=number(value.get("length_s"), "a length", place),
             side=value.get("side", ""),
+            score=_score(value.get("score"), place),
         )
+
+
+def _score(value: str | None, place: str) -> float | None:
+    """Return a score, of any scale; None where nothing is given."""
+    if not value:
+        return None
+    try:
+        score = float(value)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise InputError(f"{place} has a score of {value!r}: it must be a number")
+    return score
 
 
 def number(value: object, what: str, place: str) -> float | None:
