@@ -22,11 +22,9 @@ from voiceanon import Recipe
 # The recipe's own setting comes first: every other point differs from it in one thing.
 POINTS: dict[str, dict[str, Any]] = {
     "own": {},
-    "accent-0": {"accent": 0.0},
-    "accent-15": {"accent": 0.15},
+    "accent-10": {"accent": 0.1},
     "accent-20": {"accent": 0.2},
     "accent-30": {"accent": 0.3},
-    "accent-40": {"accent": 0.4},
     "units-3": {"unit_digits": 3},
     "units-4": {"unit_digits": 4},
     "units-5": {"unit_digits": 5},

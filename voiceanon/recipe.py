@@ -60,7 +60,7 @@ class Recipe:
         speaker.
     accent : float
         Spread of the accent that the bottleneck draws for each recording, 0 to 1, where a digit's
-        places lie within ±1: more hides a little more of the speaker's own, and costs words.
+        places lie within ±1: it hides the speaker's own in stored units, and costs words.
     voice : str
         The pseudo-voice that speaks: ``"drawn"``, or the name of a made-up one, as
         ``"female-low"``.
@@ -97,7 +97,7 @@ class Recipe:
     residual: float = _between(0.3, 0.0, 1.0)
     detail_order: int = _between(12, 1, 128)
     unit_digits: int = _between(6, 1, 6)
-    accent: float = _between(0.1, 0.0, 1.0)
+    accent: float = _between(0.0, 0.0, 1.0)
     voice: str = _one_of(
         "drawn",
         "drawn",
