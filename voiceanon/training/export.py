@@ -21,7 +21,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def exported(
-    network: Any, shape: Shape, prepared: Prepared, *, restored: float = 0.8
+    network: Any, shape: Shape, prepared: Prepared, *, restored: float = 0.0
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of ``models/bottleneck.npz``.
 
@@ -34,7 +34,8 @@ def exported(
     prepared : Prepared
         What it learned from; tells how much variance the decoder's values lost.
     restored : float
-        Share of the lost deviation that is given back (Toda & Tokuda 2007, global variance).
+        Share of the lost deviation that is given back (Toda & Tokuda 2007, global variance). None
+        by default: a decoder that a recogniser taught loses words by it.
     """
     found: Arrays = {
         "levels": np.array(shape.levels, np.int32),
