@@ -247,6 +247,7 @@ def _prepare(out: Path, corpus: Path) -> None:
 
 def _write(found: dict[str, Any], out: Path) -> None:
     from voiceanon.privacy.corpora.challenge_results import write_results
+    from voiceanon.privacy.schema import is_study
     from voiceanon.report.evaluation import write_report
     from voiceanon.report.statement import write_statement
 
@@ -258,15 +259,13 @@ def _write(found: dict[str, Any], out: Path) -> None:
             place = out / f"{_CHALLENGE}{variant['name']}.txt"
             write_results(found, place, variant=variant["name"], overwrite=True)
     write_report(found, out)
-    if not _is_study(found):  # a statement is about privacy
+    if not is_study(found):  # a statement is about privacy
         write_statement(found, out)
 
 
-def _is_study(found: dict[str, Any]) -> bool:
-    return any("assessment" in variant for variant in found["variants"])
-
-
 def _show(found: dict[str, Any], out: Path, json_lines: bool) -> None:
+    from voiceanon.privacy.schema import is_study
+
     for warning in found["warnings"]:
         (complain if warning["level"] == "red" else note)(warning["text"])
     if json_lines:
@@ -280,12 +279,12 @@ def _show(found: dict[str, Any], out: Path, json_lines: bool) -> None:
                     "headline": privacy.get("headline"),
                     "headline_single": privacy.get("headline_single"),
                     "words": variant["words"],
-                    **({"assessment": _agreement(variant)} if _is_study(found) else {}),
+                    **({"assessment": _agreement(variant)} if is_study(found) else {}),
                 }
             )
         print_json({"type": "evaluation", "report": str(out), "took_s": found["took_s"]})
         return
-    if _is_study(found):
+    if is_study(found):
         _study_table(found)
         note(f"report in {out}/report.html, figures in results.json")
         return

@@ -66,6 +66,14 @@ their ends are null with one speaker.
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA"]
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["SCHEMA", "is_study"]
 
 SCHEMA = "voiceanon-evaluation/1"
+
+
+def is_study(results: Mapping[str, Any]) -> bool:
+    """Whether results are of a study of assessments, in which nobody attacked."""
+    return any("assessment" in variant for variant in results["variants"])

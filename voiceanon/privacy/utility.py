@@ -114,14 +114,21 @@ class Utility:
 
         A study of assessments adds ``assessment``.
         """
+        chosen = self._compared_recordings()
+        rows = self._delivered(collected, chosen)
         found = {
             "words": self._words(collected),
-            "delivery": self._delivery(collected),
+            "delivery": self._delivery(rows, chosen),
             "naturalness": self._naturalness(collected),
             "voices": self._voices(collected),
         }
         if self._settings.assessment:
-            found["assessment"] = self._assessment(collected)
+            found["assessment"] = assessment_study(
+                rows,
+                [self._recordings[i].score for i in chosen],
+                self._owners(chosen),
+                self._draws("assessment"),
+            )
         return found
 
     def _draws(self, what: str) -> Draws:
@@ -179,26 +186,18 @@ class Utility:
 
     # --- delivery -------------------------------------------------------------------------------
 
+    def _compared_recordings(self) -> list[int]:
+        if self._settings.assessment:
+            return list(range(len(self._recordings)))
+        count = _DELIVERY_LIGHT if self._settings.light else _DELIVERY
+        return spread_over_speakers(self._recordings, count)
+
     def _delivered(self, collected: Collected, chosen: Sequence[int]) -> list[dict[str, Any]]:
         pairs = [(collected.sounds("original")[i], collected.sounds("trial")[i]) for i in chosen]
         what = f"{collected.variant}: delivery"
         return self._pool.map(what, partial(_compared, self._store.folder), pairs)
 
-    def _assessment(self, collected: Collected) -> dict[str, Any]:
-        every = range(len(self._recordings))
-        return assessment_study(
-            self._delivered(collected, every),
-            [recording.score for recording in self._recordings],
-            self._owners(every),
-            self._draws("assessment"),
-        )
-
-    def _delivery(self, collected: Collected) -> dict[str, Any]:
-        count = _DELIVERY_LIGHT if self._settings.light else _DELIVERY
-        if self._settings.assessment:
-            count = len(self._recordings)
-        chosen = spread_over_speakers(self._recordings, count)
-        rows = self._delivered(collected, chosen)
+    def _delivery(self, rows: Sequence[dict[str, Any]], chosen: Sequence[int]) -> dict[str, Any]:
         owners = self._owners(chosen)
         correlations: dict[str, Any] = {}
         for measure in MEASURES:

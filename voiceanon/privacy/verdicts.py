@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from voiceanon.privacy.corpora.recordings import Recording
+from voiceanon.privacy.schema import is_study
 from voiceanon.privacy.trials import POOLINGS
 
 __all__ = ["headline", "warnings_of", "worst_speakers"]
@@ -98,8 +99,7 @@ def warnings_of(results: dict[str, Any]) -> list[dict[str, str]]:
                 "original audio unchanged"
             )
             found.append({"level": "red", "text": text})
-    is_study = any("assessment" in variant for variant in results["variants"])
-    if results["training"] is None and not is_study:
+    if results["training"] is None and not is_study(results):
         text = "no training corpus was given: the trained attackers, the strongest, are missing"
         found.append({"level": "red", "text": text})
     people = results["corpus"]["speakers"]
