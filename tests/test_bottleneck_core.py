@@ -26,7 +26,7 @@ ROW = 4 * (VALUES + 1)
 LEVELS = (3, 5, 7)
 ENCODER = ((1, 1), (2, 0), (3, 1))
 DECODER = ((2, 1), (1, 0))
-ENCODER_SIZES, DECODER_SIZES = (ROW, 20, len(LEVELS)), (len(LEVELS) + 2 + 2, 12, ROW)
+ENCODER_SIZES, DECODER_SIZES = (ROW, 20, len(LEVELS) + 1), (len(LEVELS) + 2 + 2, 12, ROW)
 VOICE = 2
 
 
@@ -37,7 +37,8 @@ def counts(sizes: tuple[int, int, int], blocks: tuple) -> list[tuple[int, int]]:
     return [(3 * inputs, channels), *inner, (channels, outputs)]
 
 
-def random_tables(seed: str = "tables") -> dict[str, np.ndarray]:
+def random_tables(seed: str = "tables", *, pauses: bool = True) -> dict[str, np.ndarray]:
+    """Drawn tables, with an encoder that takes many frames for pauses, or none."""
     draws = Draws(bytes(32), seed)
     found = {
         "levels": np.array(LEVELS),
@@ -56,6 +57,8 @@ def random_tables(seed: str = "tables") -> dict[str, np.ndarray]:
         found[f"{name}_blocks"] = np.array(blocks)
         found[f"{name}_weights"] = np.concatenate(weights).astype(np.float16)
         found[f"{name}_biases"] = 0.1 * normal(draws, sum(o for _, o in layers))
+    if not pauses:
+        found["encoder_biases"][-1] = -1e3
     return found
 
 
@@ -99,23 +102,32 @@ def encoder_input(rows: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray
 
 def test_units_are_those_of_the_network_in_numpy() -> None:
     arrays, rows = random_tables(), rows_of(3.1)
+    heard = reference(arrays, "encoder", encoder_input(rows, arrays))
+    arrays["encoder_biases"][-1] -= np.median(heard[:, 3])  # so that half of it is a pause
     encoder = _engine.ContentEncoder(make_bottleneck_model(arrays), digits=3, pitch_levels=4)
     frames = np.concatenate([encoder.process(rows), encoder.finish()])
-    place = np.tanh(reference(arrays, "encoder", encoder_input(rows, arrays)))
+    given = reference(arrays, "encoder", encoder_input(rows, arrays))
+    place, silent = np.tanh(given[:, :3]), given[:, 3]
     expected = place * (np.array(LEVELS) // 2)
     assert len(frames) == len(expected) == -(-len(rows) // 4)
-    expected[frames[:, 4] < -6] = 0.0
+    in_pause = frames[:, 4] < -6
+    sure = np.abs(silent) > 1e-3
+    assert in_pause[sure & (silent > 0)].all()
+    assert 0.05 < (in_pause & (silent > 0)).mean() < 0.95
+    assert not frames[in_pause, 3].any()
+    assert not frames[in_pause, 5].any()
+    expected[in_pause] = 0.0
     assert np.abs(frames[:, :3] - expected).max() <= 0.5 + 1e-4
-    assert len(np.unique(frames[:, :3], axis=0)) > 5
+    assert len(np.unique(frames[:, :3], axis=0)) > 3
 
 
 def test_an_accent_moves_every_place_before_it_is_rounded() -> None:
-    arrays, rows = random_tables(), rows_of(2.0)
+    arrays, rows = random_tables(pauses=False), rows_of(2.0)
     model = make_bottleneck_model(arrays)
     shares = draw_accent(3, 0.4, Draws(bytes(32), "accent"))
     hears = _engine.ContentEncoder(model, digits=3, pitch_levels=4, accent=shares)
     frames = np.concatenate([hears.process(rows), hears.finish()])
-    place = np.tanh(reference(arrays, "encoder", encoder_input(rows, arrays)))
+    place = np.tanh(reference(arrays, "encoder", encoder_input(rows, arrays))[:, :3])
     accent = np.reshape(shares, (3, 4))
     expected = np.clip(place + accent[:, 0] + place @ accent[:, 1:].T, -1, 1) * (
         np.array(LEVELS) // 2
@@ -195,7 +207,7 @@ def test_a_row_comes_out_within_the_stated_latency() -> None:
 
 def test_fewer_digits_leave_the_others_zero() -> None:
     rows = rows_of(1.0)
-    model = make_bottleneck_model(random_tables())
+    model = make_bottleneck_model(random_tables(pauses=False))
     all_of_them, first = (
         _engine.ContentEncoder(model, digits=digits, pitch_levels=4) for digits in (3, 2)
     )
@@ -219,7 +231,7 @@ def test_fewer_digits_leave_the_others_zero() -> None:
         ("decoder_biases", lambda x: x[:-1]),
         ("encoder_blocks", lambda x: np.array([[0, 1], [2, 0], [3, 1]])),
         ("encoder_blocks", lambda x: np.array([[1, 2], [2, 0], [3, 1]])),
-        ("encoder_sizes", lambda x: np.array([ROW, 0, 3])),
+        ("encoder_sizes", lambda x: np.array([ROW, 0, 4])),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(name: str, change) -> None:
@@ -256,7 +268,9 @@ def test_all_pauses_are_the_same() -> None:
     rows[40:80, 0] = 1.0
     frames = np.concatenate(
         [
-            (hears := encoder(3, 4, make_bottleneck_model(random_tables()))).process(rows),
+            (hears := encoder(3, 4, make_bottleneck_model(random_tables(pauses=False)))).process(
+                rows
+            ),
             hears.finish(),
         ]
     )

@@ -28,8 +28,8 @@ class FileAnonymizer(FakeAnonymizer):
     def __init__(self, voice_draw="recording", secret=SECRET):
         super().__init__(Recipe(name="fake", voice_draw=voice_draw), secret)
 
-    def file(self, source, destination, *, recording=None, speaker=None):
-        return anonymize_file(self, source, destination, recording=recording, speaker=speaker)
+    def file(self, source, destination, **options):
+        return anonymize_file(self, source, destination, **options)
 
 
 def test_a_folder_of_the_challenge_anonymized_can_be_read_as_one(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sounds import clip, clip_names, speech
 
 import voiceanon
-from voiceanon.checks.checking import LIMITS
+from voiceanon.checks.measures import LIMITS
 from voiceanon.checks.transcript import Transcript
 from voiceanon.checks.verdicts import CheckReport, Limit, Measure, Verdict, overall
 
@@ -153,7 +153,7 @@ def test_nothing_to_judge_is_no_pass(kind: str) -> None:
     assert report.verdict is Verdict.NOT_MEASURED
 
 
-def test_no_recogniser_and_another_language_are_not_measured(
+def test_no_recogniser_leaves_phones_and_another_language_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     original, made = anonymized()
@@ -161,8 +161,13 @@ def test_no_recogniser_and_another_language_are_not_measured(
         "voiceanon.checks.checking.find_recogniser", lambda: (None, "no recogniser: none is there")
     )
     report = voiceanon.check(original, made, RATE)
-    assert report.verdict is Verdict.NOT_MEASURED
+    assert report.verdict is Verdict.PASS  # phones have judged the words
     assert report["words.lost_percent"].reason == "no recogniser: none is there"
+    german = voiceanon.check(original, made, RATE, language="de")
+    assert german["words.agreement"].verdict is Verdict.NOT_MEASURED
+    heard = voiceanon.check(original, made, RATE, language="de", recogniser=Hearer())
+    assert heard.verdict is Verdict.PASS
+    assert heard["words.agreement"].value is None
 
     class Weak(Hearer):
         is_weak = True
@@ -227,3 +232,26 @@ def test_limits_are_monotone(value: float, first: float, second: float, is_floor
     found = order.index(limit.verdict(value))
     worse = order.index(limit.verdict(value - 0.5 if is_floor else value + 0.5))
     assert worse >= found
+
+
+class Loudness:
+    """Embeds a voice as its spectrum in four bands: a stand-in for a network."""
+
+    name = "stand-in"
+
+    def embed(self, samples: np.ndarray) -> np.ndarray:
+        return np.array([part.sum() for part in np.array_split(np.abs(np.fft.rfft(samples)), 4)])
+
+
+def test_a_speaker_model_tells_how_alike_voices_are() -> None:
+    original, made = anonymized()
+    report = checked(original, made, speaker_model=Loudness())
+    similarity = report["identity.speaker_similarity"]
+    one, other = (Loudness().embed(part) for part in (original, made))
+    expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert similarity.value == pytest.approx(expected, abs=1e-6)
+    assert similarity.verdict is Verdict.PASS
+    assert similarity.judge == "stand-in"
+    assert checked(original, 0 * made, speaker_model=Loudness())[similarity.name].value is None
+    with pytest.raises(KeyError):
+        checked(original, made)[similarity.name]

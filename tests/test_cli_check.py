@@ -48,9 +48,10 @@ def test_what_is_not_measured_is_no_pass(voiceanon, output, monkeypatch):  # noq
     monkeypatch.setattr(
         "voiceanon.checks.checking.find_recogniser", lambda: (None, "no recogniser: none is there")
     )
-    code, out, err = voiceanon("check", DATA / NAME, output)
+    assert voiceanon("check", DATA / NAME, output)[0] == 0
+    code, out, err = voiceanon("check", DATA / NAME, output, "--language", "de")
     assert code == 4
-    assert "not measured: no recogniser: none is there" in " ".join(out.split())
+    assert "not measured: the judge knows English, not 'de'" in " ".join(out.split())
     assert "no pass" in err
 
 

@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceanon import analyze, synthesize, transform
+from voiceanon.checks.bands import whisper_bands
 from voiceanon.errors import InputError
 from voiceanon.privacy.attackers.cloning import Cloning, HeardClones, content_encoder
 from voiceanon.privacy.backends import unit
 from voiceanon.privacy.clone_making import CloneSettings, clone_sides, heard_clones, sources
 from voiceanon.privacy.clones import clone_result, equal_error_threshold
-from voiceanon.privacy.content import CepstralContent, WhisperContent, whisper_bands
+from voiceanon.privacy.content import CepstralContent, WhisperContent
 from voiceanon.privacy.conversion import convert, listen, target_voice
 from voiceanon.privacy.undoing import Undoing
 

@@ -1,5 +1,6 @@
 """Files in, files out: nothing lost, nothing copied, nothing half-written, no input overwritten."""
 
+import functools
 import os
 import stat
 import tracemalloc
@@ -12,17 +13,22 @@ import pytest
 import soundfile
 from fake_anonymizer import FakeAnonymizer, FakeStream
 
+from voiceanon import files
 from voiceanon.anonymizer import Anonymizer
 from voiceanon.cli.doctor import largest_correlation
 from voiceanon.errors import DestinationError, InputError, RecordingError
 from voiceanon.file_plan import make_folder, refuse_existing
-from voiceanon.files import anonymize_file, plan_files
+from voiceanon.files import plan_files
 from voiceanon.recipe import Recipe
 
 RATE = 16_000
 DATA = Path(__file__).parent / "data"
 SPEECH = sorted(DATA.glob("*.flac"))
 SECRET = bytes(32)
+
+
+# The stand-in speaks noise: what the gate does with outputs is told in test_gate.py.
+anonymize_file = functools.partial(files.anonymize_file, check=False)
 
 
 def touch(path, content=b"RIFF....WAVE"):
@@ -52,7 +58,7 @@ def test_a_recording_becomes_another_of_the_same_length(tmp_path, source, suffix
     assert (new.shape, new_rate) == (old.shape, old_rate)
     assert (result.frames, result.rate, result.channels) == (len(old), RATE, 1)
     assert result.duration_s == len(old) / RATE
-    assert result.words == "not measured"
+    assert result.check == "not checked"
     assert largest_correlation(old, new) < 0.2
     assert source.read_bytes() == before
     assert list(tmp_path.iterdir()) == [result.destination]

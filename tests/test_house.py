@@ -23,9 +23,10 @@ FLOORS = [
     {"template", "bottleneck", "models"},
     {"profile", "voice"},
     {"frames", "transform"},
+    {"checks"},
     {"file_plan", "files"},
     {"anonymizer", "stream", "speaking", "abstraction"},
-    {"checks", "privacy", "training"},
+    {"privacy", "training"},
     {"archive"},
     {"report"},
     {"voiceanon"},  # the public names: what users import, and no room below

@@ -36,10 +36,10 @@ RECIPE = next(code for _, code in PYTHON if "from_toml" in code).split('"""')[1]
 def folder(tmp_path, monkeypatch):
     """A working folder with the recordings and the recipe that the README speaks of."""
     (tmp_path / "recordings").mkdir()
-    samples, rate = soundfile.read(SPEECH[0], dtype="float32", frames=24_000)
+    samples, rate = soundfile.read(SPEECH[0], dtype="float32", frames=48_000)
     soundfile.write(tmp_path / "interview.wav", samples, rate)
     for path in SPEECH[1:3]:
-        samples, rate = soundfile.read(path, dtype="float32", frames=16_000)
+        samples, rate = soundfile.read(path, dtype="float32", frames=48_000)
         soundfile.write(tmp_path / "recordings" / path.name, samples, rate)
     (tmp_path / "flat.toml").write_text(RECIPE)
     write_corpus(tmp_path / "corpus", range(5))
@@ -124,7 +124,7 @@ def test_the_table_of_settings_is_the_recipe():
     ("name", "value"), [("pitch_range", "recording"), ("detail_order", 8), ("time_warp", 0.1)]
 )
 def test_a_setting_changes_the_result_unless_the_table_says_not_yet(name, value):
-    samples, rate = soundfile.read(SPEECH[0], dtype="float32", frames=24_000)
+    samples, rate = soundfile.read(SPEECH[0], dtype="float32", frames=48_000)
     secret = bytes(32)
     row = next(row for row in rows_of("setting") if row[0] == name)
     plain = voiceanon.Anonymizer(voiceanon.Recipe(name="a"), secret)(samples, rate)
@@ -210,3 +210,14 @@ def test_the_card_of_the_bottleneck_counts_what_is_shipped():
         kept = archive["levels"][: voiceanon.Recipe.named("bottleneck").unit_digits]
     assert f"{int(np.prod(kept))} units" in card
     assert (models / "bottleneck.npz").stat().st_size < 8e6
+
+
+def test_the_card_of_the_judge_counts_what_is_shipped():
+    import numpy as np
+
+    models = ROOT / "voiceanon" / "models"
+    card = (models / "judge.md").read_text(encoding="utf-8")
+    assert f"{(models / 'judge.npz').stat().st_size:,} bytes" in card
+    with np.load(models / "judge.npz", allow_pickle=False) as archive:
+        assert f"{archive['judge_weights'].size:,} weights" in card
+        assert f"{len(archive['judge_blocks'])} residual blocks" in card

@@ -192,7 +192,7 @@ def test_the_encoder_hears_what_the_core_hears() -> None:
 def _untrained() -> dict[str, np.ndarray]:
     from test_bottleneck_core import random_tables
 
-    return random_tables()
+    return random_tables(pauses=False)
 
 
 class NarrowEar:
@@ -240,7 +240,7 @@ def test_it_learns_and_the_core_speaks_what_was_learned() -> None:
         assert losses[-1][name] < 0.9 * losses[0][name], name
     assert not network.training
 
-    arrays = exported(network, shape, prepared, restored=0.0)
+    arrays = exported(network, shape, prepared)
     model = make_bottleneck_model(arrays)
     assert model.voice_size == 4
     utterance = prepared.material.utterances[2]
@@ -253,14 +253,22 @@ def test_it_learns_and_the_core_speaks_what_was_learned() -> None:
     batch = prepared.recorded(2)
     with torch.inference_mode():
         mask = torch.from_numpy(batch.mask)
-        place = bounded(network.encoder(torch.from_numpy(batch.heard[0]), mask))
-        codes, whole = quantised(place, shape.levels)
+        given = network.encoder(torch.from_numpy(batch.heard[0]), mask)
+        codes, whole = quantised(bounded(given[:, :4]), shape.levels)
+        silent = given[:, 4:].numpy()
         # Half precision moves a place by some thousandths: few lie that near to a border.
-        assert (frames[:, :4] == whole.numpy() * batch.speech).mean() > 0.99
-        codes = codes * torch.from_numpy(batch.speech)
-        given = torch.cat([codes, torch.from_numpy(batch.prosody), torch.zeros(len(mask), 4)], 1)
+        spoken_of = batch.speech * (frames[:, 5:6] > -8)
+        assert (frames[:, :4] == whole.numpy() * spoken_of).mean() > 0.99
+        sure = np.abs(silent[:, 0]) > 0.05
+        told_pause = (batch.speech[:, 0] > 0) & (spoken_of[:, 0] == 0)
+        assert np.array_equal(told_pause[sure], ((silent > 0) & (batch.speech > 0))[sure, 0])
+        assert not frames[told_pause, 4].any()
+        codes = codes * torch.from_numpy(spoken_of)
+        prosody = np.where(told_pause[:, None], [0.0, -8 * 6 / 30], batch.prosody)
+        prosody = torch.from_numpy(prosody.astype(np.float32))
+        given = torch.cat([codes, prosody, torch.zeros(len(mask), 4)], 1)
         made = network.decoder(given, mask).numpy().reshape(-1, 26)
-    frames[:, :4] = whole.numpy() * batch.speech
+    frames[:, :4] = whole.numpy() * spoken_of
     speaks = decoder(model)
     spoken = np.concatenate([speaks.process(frames), speaks.finish()])
     sure = np.abs(made[:, 0]) > 0.05

@@ -11,9 +11,9 @@ import pytest
 import sounds
 from test_training import described, prepared_clips
 
+from voiceanon.checks.bands import whisper_bands
 from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
-from voiceanon.privacy.content import whisper_bands
 from voiceanon.privacy.drawing import normal
 from voiceanon.recipe import Recipe
 from voiceanon.speaking import Labels, Speaking

@@ -14,6 +14,7 @@ __all__ = [
     "BottleneckModel",
     "ContentDecoder",
     "ContentEncoder",
+    "Network",
     "PseudoVoice",
     "SpeakerProfile",
     "SpeakerRemoval",
@@ -210,3 +211,15 @@ class ContentDecoder(metaclass=_Pybind11Type):
     def reset(self) -> None: ...
     def process(self, frames: _Float32) -> _Float32: ...
     def finish(self) -> _Float32: ...
+
+@final
+class Network(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        *,
+        sizes: tuple[int, int, int],
+        blocks: Sequence[tuple[int, int]],
+        weights: _Float32,
+        biases: _Float32,
+    ) -> None: ...
+    def whole(self, rows: _Float32) -> _Float32: ...

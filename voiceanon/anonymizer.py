@@ -173,8 +173,11 @@ class Anonymizer:
         overwrite: bool = False,
         recording: str | None = None,
         speaker: str | None = None,
+        check: bool = True,
+        allow_unmeasured: bool = False,
+        language: str = "en",
     ) -> FileResult:
-        """Anonymize one file; see `voiceanon.files.anonymize_file`."""
+        """Anonymize and check one file; see `voiceanon.files.anonymize_file`."""
         from voiceanon.files import anonymize_file
 
         return anonymize_file(
@@ -184,6 +187,9 @@ class Anonymizer:
             overwrite=overwrite,
             recording=recording,
             speaker=speaker,
+            check=check,
+            allow_unmeasured=allow_unmeasured,
+            language=language,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "CheckError",
@@ -45,9 +45,19 @@ class RecordingError(VoiceanonError):
 
 
 class CheckError(VoiceanonError):
-    """A check of the result did not pass, so the result is held."""
+    """A check of the result did not pass, so the result is held.
+
+    Attributes
+    ----------
+    report : dict
+        Plain values with stable keys: the verdict, why, and each measure.
+    """
 
     exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, report: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.report = report or {}
 
 
 class SecretError(VoiceanonError):

@@ -14,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.audio import MIN_SAMPLES
-from voiceanon.errors import DestinationError, RecordingError
+from voiceanon.checks.gate import Gate
+from voiceanon.checks.verdicts import CheckReport, Limit, Verdict
+from voiceanon.errors import CheckError, DestinationError, RecordingError
 from voiceanon.file_plan import plan_files
 from voiceanon.formats import AudioReader, AudioWriter
+from voiceanon.recipe import Recipe
 
-__all__ = ["NOT_MEASURED", "FileResult", "anonymize_file", "plan_files"]
+__all__ = ["NOT_CHECKED", "FileResult", "anonymize_file", "plan_files"]
 
 _BLOCK_FRAMES = 1 << 16
-NOT_MEASURED = "not measured"
+NOT_CHECKED = "not checked"
 
 Samples = npt.NDArray[np.float32]
 
@@ -34,6 +37,8 @@ class _Stage(Protocol):
 
 class _Anonymizer(Protocol):
     """The part of `voiceanon.Anonymizer` that files need."""
+
+    recipe: Recipe
 
     def profiler(self, rate: int, channels: int = 1) -> _Stage: ...
 
@@ -63,9 +68,11 @@ class FileResult:
     channels : int
         Channels, the same in both.
     elapsed_s : float
-        Wall-clock time for both passes, writing and verifying.
-    words : str
-        Verdict of the intelligibility check; ``"not measured"`` is no pass.
+        Wall-clock time for all passes, checking, writing and verifying.
+    redraws : int
+        How many outputs were held before this one.
+    report : CheckReport or None
+        What the check found; None where there was none.
     """
 
     source: Path
@@ -74,7 +81,13 @@ class FileResult:
     rate: int
     channels: int
     elapsed_s: float
-    words: str = NOT_MEASURED
+    redraws: int = 0
+    report: CheckReport | None = None
+
+    @property
+    def check(self) -> str:
+        """``"pass"``; or, where the caller allowed it, ``"not measured"`` or ``"not checked"``."""
+        return NOT_CHECKED if self.report is None else str(self.report.verdict)
 
     @property
     def duration_s(self) -> float:
@@ -90,13 +103,18 @@ def anonymize_file(
     overwrite: bool = False,
     recording: str | None = None,
     speaker: str | None = None,
+    check: bool = True,
+    allow_unmeasured: bool = False,
+    language: str = "en",
     progress: Callable[[int, int], None] | None = None,
 ) -> FileResult:
     """Anonymize one recording into a new file of exactly its length, rate and channels.
 
     Two passes in constant memory: the first learns what is typical of each channel's speaker,
-    the second speaks. The destination appears only when it is whole and verified; on any error,
-    nothing is left behind, and no input sample is ever copied.
+    the second speaks, and what it says is checked against the recording (`voiceanon.checks.gate`).
+    An output that is held is thrown away and another voice drawn, as often as the recipe says. The
+    destination appears only when it is whole, checked and verified; on any error, nothing is left
+    behind, and no input sample is ever copied.
 
     Parameters
     ----------
@@ -112,8 +130,16 @@ def anonymize_file(
         Label that the pseudo-voice is drawn for; the name of `source` if not given.
     speaker : str, optional
         Label that it is drawn for instead where the recipe draws one for each speaker.
+    check : bool
+        Whether the output is checked before it is delivered.
+    allow_unmeasured : bool
+        Whether an output is delivered of which something could not be measured: too little speech,
+        music, another language. The result then says so.
+    language : str
+        Of the speech, as ISO 639-1; the check knows the sounds of ``"en"``.
     progress : callable, optional
-        Called with samples done and samples in all, counting both passes.
+        Called with samples done and samples in all, counting two passes; another voice begins the
+        second one again.
 
     Returns
     -------
@@ -126,6 +152,8 @@ def anonymize_file(
         If the recording cannot be read whole.
     DestinationError
         If the destination is refused or cannot be written.
+    CheckError
+        If no output passed the check.
     """
     started_s = time.monotonic()
     source, destination = Path(source), Path(destination)
@@ -148,15 +176,70 @@ def anonymize_file(
         profiler = anonymizer.profiler(rate, channels)
         for block in blocks():
             profiler.process(block)
-        stream = anonymizer.stream(
-            rate, channels, profiles=profiler.finish(), recording=label, speaker=speaker
-        )
-        with AudioWriter(destination, rate, channels, frames, overwrite=overwrite) as writer:
-            for block in blocks():
-                writer.write(_rows(stream.process(block), channels))
-            writer.write(_rows(stream.finish(), channels))
-            writer.commit()
-    return FileResult(source, destination, frames, rate, channels, time.monotonic() - started_s)
+        profiles = profiler.finish()
+        draws = 1 + (_redraws(anonymizer.recipe) if check else 0)
+        for redraw in range(draws):
+            done = frames
+            gate = Gate(rate, channels, _limits(anonymizer.recipe), language) if check else None
+            stream = anonymizer.stream(
+                rate,
+                channels,
+                profiles=profiles,
+                recording=label if redraw == 0 else f"{label}#{redraw}",
+                speaker=speaker,
+            )
+            with AudioWriter(destination, rate, channels, frames, overwrite=overwrite) as writer:
+                for block in blocks():
+                    if gate is not None:
+                        gate.hear(block)
+                    _deliver(_rows(stream.process(block), channels), writer, gate)
+                _deliver(_rows(stream.finish(), channels), writer, gate)
+                report = None if gate is None else gate.finish()
+                if _may_pass(report, allow_unmeasured):
+                    writer.commit()
+                    took_s = time.monotonic() - started_s
+                    return FileResult(
+                        source, destination, frames, rate, channels, took_s, redraw, report
+                    )
+            if report is not None and report.verdict is Verdict.NOT_MEASURED:
+                break  # another voice would not change that
+    raise _held(report, redraw)
+
+
+def _deliver(rows: Samples, writer: AudioWriter, gate: Gate | None) -> None:
+    writer.write(rows)
+    if gate is not None:
+        gate.spoken(rows)
+
+
+def _may_pass(report: CheckReport | None, allow_unmeasured: bool) -> bool:
+    if report is None or report.verdict is Verdict.PASS:
+        return True
+    return allow_unmeasured and report.verdict is Verdict.NOT_MEASURED
+
+
+def _held(report: CheckReport | None, redraws: int) -> CheckError:
+    if report is None:
+        raise AssertionError("an output that was not checked is delivered")
+    said = report.reason
+    if report.verdict is Verdict.NOT_MEASURED:
+        said = f"cannot be checked: {said}; allow unmeasured outputs to have it all the same"
+    elif redraws:
+        said = f"{said} (the last of {1 + redraws} voices)"
+    return CheckError(said, {**report.as_dict(), "redraws": redraws})
+
+
+def _limits(recipe: Recipe) -> dict[str, Limit]:
+    return {
+        "words.agreement": Limit(recipe.check_agreement, None, is_floor=True),
+        "timing.longest_lost_s": Limit(recipe.check_lost_s, None),
+    }
+
+
+def _redraws(recipe: Recipe) -> int:
+    """How often another draw can be tried: a voice that is fixed stays what it is."""
+    is_drawn = recipe.voice == "drawn" and recipe.voice_draw == "recording"
+    return recipe.check_redraws if is_drawn else 0
 
 
 def _refuse_destination(source: Path, destination: Path, overwrite: bool) -> None:

@@ -74,6 +74,14 @@ class Recipe:
         Largest local change of pace as a fraction, 0 to 0.2; start and end stay in place.
     noise_gate_db : float
         Frames this far below active speech become silence, in dB, -120 to 0.
+    check_agreement : float
+        How well the phones of a recording and its output must agree, 0 to 1, or the output is held;
+        see `voiceanon.checks.gate`.
+    check_lost_s : float
+        From how long a stretch on an output is held in which nothing sounds where somebody spoke,
+        0.05 to 10 s.
+    check_redraws : int
+        How many further pseudo-voices are drawn for a recording whose output is held, 0 to 20.
     allow_unprotected : bool
         Permission for settings that protect nobody; never stored, so it must be given each time.
 
@@ -108,6 +116,9 @@ class Recipe:
     level_dbfs: float = _between(-26.0, -60.0, -10.0)
     time_warp: float = _between(0.0, 0.0, 0.2)
     noise_gate_db: float = _between(-50.0, -120.0, 0.0)
+    check_agreement: float = _between(0.5, 0.0, 1.0)
+    check_lost_s: float = _between(0.15, 0.05, 10.0)
+    check_redraws: int = _between(2, 0, 20)
     allow_unprotected: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

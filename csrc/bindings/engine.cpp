@@ -306,9 +306,33 @@ std::shared_ptr<const voiceanon::StackModel> to_stack(int inputs, int channels, 
   return std::make_shared<voiceanon::StackModel>(inputs, channels, outputs, std::move(shapes), to_floats(weights), to_floats(biases));
 }
 
+using Blocks = std::vector<std::pair<int, int>>;
+using Sizes = std::tuple<int, int, int>;
+
+void bind_network(py::module_& module) {
+  using voiceanon::ConvolutionStack;
+  py::class_<ConvolutionStack>(module, "Network", "Frames in, frames out, through a stack of convolutions.")
+      .def(py::init([](const Sizes& sizes, const Blocks& blocks, const FloatArray& weights, const FloatArray& biases) {
+             const auto [inputs, channels, outputs] = sizes;
+             return ConvolutionStack(to_stack(inputs, channels, outputs, blocks, weights, biases));
+           }),
+           py::kw_only(), py::arg("sizes"), py::arg("blocks"), py::arg("weights"), py::arg("biases"))
+      .def("whole",
+           [](ConvolutionStack& self, const FloatArray& rows) {
+             need_rows(rows, self.model().inputs);
+             std::vector<float> out;
+             {
+               py::gil_scoped_release released;
+               self.reset();
+               self.process(rows.data(), static_cast<std::size_t>(rows.shape(0)), out);
+               self.finish(out);
+             }
+             return to_rows(out, self.model().outputs);
+           },
+           py::arg("rows").noconvert(), "Return as many frames as are given, zeros lying before and after them.");
+}
+
 void bind_bottleneck(py::module_& module) {
-  using Blocks = std::vector<std::pair<int, int>>;
-  using Sizes = std::tuple<int, int, int>;
   py::class_<BottleneckModel, std::shared_ptr<BottleneckModel>>(module, "BottleneckModel", "The tables of voiceanon/models/bottleneck.npz.")
       .def(py::init([](std::shared_ptr<TemplateModel> voices, const std::vector<int>& levels, const FloatArray& input_mean,
                        const FloatArray& input_scale, const Sizes& encoder_sizes, const Blocks& encoder_blocks,
@@ -403,5 +427,6 @@ PYBIND11_MODULE(VOICEANON_MODULE, module) {
   bind_profile(module);
   bind_removal(module);
   bind_voice(module);
+  bind_network(module);
   bind_bottleneck(module);
 }

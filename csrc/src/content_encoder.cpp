@@ -29,7 +29,7 @@ void BottleneckModel::check() const {
   for (const float scale : input_scale) {
     if (!(scale > 0.0f)) throw std::invalid_argument("the bottleneck's scales must be positive");
   }
-  if (encoder->inputs != row || encoder->outputs != digits() || decoder->outputs != row || voice_size() < 0) {
+  if (encoder->inputs != row || encoder->outputs != digits() + 1 || decoder->outputs != row || voice_size() < 0) {
     throw std::invalid_argument("the bottleneck's networks do not fit its digits and values");
   }
 }
@@ -117,19 +117,24 @@ void ContentEncoder::take_frame() {
 
 void ContentEncoder::hand_out(std::vector<float>& frames) {
   const auto digits = static_cast<std::size_t>(model_->digits());
-  const std::size_t count = places_.size() / digits;
+  const std::size_t count = places_.size() / (digits + 1);
   for (std::size_t i = 0; i < count; ++i) {
-    const bool is_speech = prosody_[3 * i + 1] >= kFaintestStep;
+    const float* places = places_.data() + i * (digits + 1);
+    float voiced = prosody_[3 * i], step = prosody_[3 * i + 1], pitch = prosody_[3 * i + 2];
+    if (places[digits] > 0.0f && step > kPauseStep) {
+      voiced = pitch = 0.0f;
+      step = kPauseStep;
+    }
     float* bounded = said_.data();
     float* accented = bounded + digits;
-    for (std::size_t d = 0; d < digits; ++d) bounded[d] = accented[d] = std::tanh(places_[i * digits + d]);
+    for (std::size_t d = 0; d < digits; ++d) bounded[d] = accented[d] = std::tanh(places[d]);
     if (!settings_.accent.empty()) speak_otherwise(bounded, accented);
     for (std::size_t d = 0; d < digits; ++d) {
       const float half = static_cast<float>(model_->levels[d] / 2);
-      const bool is_kept = is_speech && d < static_cast<std::size_t>(settings_.digits);
+      const bool is_kept = step >= kFaintestStep && d < static_cast<std::size_t>(settings_.digits);
       frames.push_back(is_kept ? std::nearbyint(half * accented[d]) : 0.0f);
     }
-    frames.insert(frames.end(), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * i), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * i + 3));
+    for (const float part : {voiced, step, pitch}) frames.push_back(part);
   }
   places_.clear();
   prosody_.erase(prosody_.begin(), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * count));

@@ -76,7 +76,9 @@ class Analysis:
         return f"f0: {self.f0.judged_by}; syllables: {self.voicing.judged_by}"
 
 
-def analyse(samples: npt.NDArray[np.floating], rate: int = RATE_HZ) -> Analysis:
+def analyse(
+    samples: npt.NDArray[np.floating], rate: int = RATE_HZ, *, with_f0: bool = True
+) -> Analysis:
     """Return level, f0 and voicing of a recording over time.
 
     Parameters
@@ -85,6 +87,8 @@ def analyse(samples: npt.NDArray[np.floating], rate: int = RATE_HZ) -> Analysis:
         Mono; any gain and any length.
     rate : int
         Must be 16000.
+    with_f0 : bool
+        Whether pyworld shall judge f0; it takes most of the time.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def analyse(samples: npt.NDArray[np.floating], rate: int = RATE_HZ) -> Analysis:
         If the samples are not mono, floating-point and finite, or of another rate.
     """
     wave = checked(samples, rate)
-    f0 = None if f0_missing() else f0_track(wave)
+    f0 = None if not with_f0 or f0_missing() else f0_track(wave)
     return Analysis(level_of(wave), f0, voicing_track(wave))
 
 

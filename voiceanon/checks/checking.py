@@ -2,54 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from voiceanon.audio import check_audio
-from voiceanon.checks.assessment import Analysis, analyse
-from voiceanon.checks.copies import COPY_CORRELATION, copied_share, largest_correlation
-from voiceanon.checks.delivery import compare_delivery
-from voiceanon.checks.pitch import f0_missing
+from voiceanon.checks.measures import LIMITS, Pair, copies, sound_measures, why_not_judged, worst
 from voiceanon.checks.recognisers import find_recogniser
-from voiceanon.checks.signal import measure_signal
-from voiceanon.checks.sound import RATE_HZ
-from voiceanon.checks.timing import compare_timing
 from voiceanon.checks.transcript import Recogniser
-from voiceanon.checks.verdicts import CheckReport, Limit, Measure, Verdict, judged, overall
+from voiceanon.checks.verdicts import CheckReport, Measure, Verdict, judged, overall
 from voiceanon.checks.words import compare_texts
 from voiceanon.errors import InputError
 
-__all__ = ["LIMITS", "check"]
-
-Float32 = npt.NDArray[np.float32]
-
-LIMITS: dict[str, Limit] = {
-    "words.lost_percent": Limit(25.0, 60.0),
-    "timing.length_difference_samples": Limit(None, 1.0),
-    "timing.lag_s": Limit(0.06, 0.3),
-    "timing.agreement": Limit(0.85, 0.6, is_floor=True),
-    "timing.longest_lost_s": Limit(0.15, 0.5),
-    "timing.longest_added_s": Limit(0.15, 0.5),
-    "timing.pauses_kept": Limit(0.7, 0.3, is_floor=True),
-    "delivery.energy_contour_r": Limit(0.6, 0.2, is_floor=True),
-    "delivery.voicing_agreement": Limit(0.6, 0.4, is_floor=True),
-    "delivery.f0_contour_r": Limit(0.0, None, is_floor=True),
-    "signal.level_dbfs": Limit(-50.0, -70.0, is_floor=True),
-    "signal.clipped_percent": Limit(0.1, 1.0),
-    "signal.offset_percent": Limit(1.0, 10.0),
-    "signal.bandwidth_hz": Limit(3_000.0, 1_500.0, is_floor=True),
-    "identity.largest_correlation": Limit(None, COPY_CORRELATION),
-}
-"""From where on each measure is held, and from where it fails."""
+__all__ = ["check"]
 
 # Fewer words say nothing about how many are lost.
 _LEAST_WORDS = 3
-_LEAST_PAUSES = 4
-# The model of pocketsphinx's package knows English alone.
-_ENGLISH = ("en",)
+
+
+# An embedding of less says nothing.
+_LEAST_SAMPLES = 16_000
+
+
+class SpeakerModel(Protocol):
+    """What embeds a voice, as `voiceanon.privacy.speaker_models` opens them."""
+
+    name: str
+
+    def embed(self, samples: Any) -> Any:
+        """Return the vector of 16 kHz mono speech."""
 
 
 def check(
@@ -60,6 +42,7 @@ def check(
     transcript: str | None = None,
     language: str = "en",
     recogniser: Recogniser | None = None,
+    speaker_model: SpeakerModel | None = None,
 ) -> CheckReport:
     """Return whether an output keeps words and delivery, and nothing of the original's sound.
 
@@ -79,6 +62,9 @@ def check(
         Of the speech, as ISO 639-1; ``"en"`` is what the recognisers that come with extras know.
     recogniser : Recogniser, optional
         Who judges the words; by default what `voiceanon.checks.recognisers.find_recogniser` finds.
+    speaker_model : SpeakerModel, optional
+        Who tells how alike the voices are, as `identity.speaker_similarity`. It is told and not
+        judged: one recording against its own output says little about who can be found by it.
 
     Returns
     -------
@@ -105,33 +91,25 @@ def check(
     if transcript is not None and channels > 1:
         raise InputError("a transcript is of one channel: check each by itself")
     judge, missing = _judge(recogniser, language)
-    pairs = [
-        _Pair.of(before.data[c], after.data[c], before.rate, transcript or "")
-        for c in range(channels)
+    pairs = [Pair.of(before.data[c], after.data[c], before.rate) for c in range(channels)]
+    not_judged = why_not_judged(language)
+    limits = dict(LIMITS)
+    if not_judged and judge is not None:
+        # A recogniser that knows the language judges the words alone.
+        del limits["words.agreement"], limits["words.worst_agreement"]
+    originals = [pair.original for pair in pairs]
+    rows = [
+        [
+            _words(pair, transcript or "", judge, missing),
+            *sound_measures(pair, limits, not_judged),
+            *copies(pair, originals, limits),
+            *_similarity(pair, speaker_model),
+        ]
+        for pair in pairs
     ]
-    found = [_measures(pair, judge, missing) for pair in pairs]
-    copied = [_copies(pair, [p.original for p in pairs]) for pair in pairs]
-    rows = [measures + copies for measures, copies in zip(found, copied, strict=True)]
-    worst = tuple(_worst([row[k] for row in rows]) for k in range(len(rows[0])))
-    return CheckReport(overall(worst), worst)
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """One channel before and after, at 16 kHz."""
-
-    original: Float32
-    anonymized: Float32
-    before: Analysis
-    after: Analysis
-    length_difference: int
-    transcript: str
-
-    @classmethod
-    def of(cls, original: Float32, anonymized: Float32, rate: int, transcript: str) -> _Pair:
-        before, after = (_at_judged_rate(part, rate) for part in (original, anonymized))
-        difference = abs(len(original) - len(anonymized))
-        return cls(before, after, analyse(before), analyse(after), difference, transcript)
+    channel = [f"channel {c + 1}" for c in range(channels)]
+    found = tuple(worst([row[k] for row in rows], channel) for k in range(len(rows[0])))
+    return CheckReport(overall(found), found)
 
 
 def _judge(recogniser: Recogniser | None, language: str) -> tuple[Recogniser | None, str]:
@@ -139,21 +117,18 @@ def _judge(recogniser: Recogniser | None, language: str) -> tuple[Recogniser | N
         recogniser, missing = find_recogniser()
         if recogniser is None:
             return None, missing
-    if recogniser.is_weak and language not in _ENGLISH:
+    if recogniser.is_weak and language != "en":
         return None, f"{recogniser.name} knows English, not {language!r}"
     return recogniser, ""
 
 
-def _measures(pair: _Pair, judge: Recogniser | None, missing: str) -> list[Measure]:
-    return [_words(pair, judge, missing), *_timing(pair), *_delivery(pair), *_signal(pair)]
-
-
-def _words(pair: _Pair, judge: Recogniser | None, missing: str) -> Measure:
+def _words(pair: Pair, transcript: str, judge: Recogniser | None, missing: str) -> Measure:
     name = "words.lost_percent"
     if judge is None:
-        return judged(name, None, LIMITS[name], "", missing=missing)
+        # The phones have judged: it is only told that no recogniser did.
+        return judged(name, None, None, "", missing=missing)
     before, after = (judge.transcribe(part) for part in (pair.original, pair.anonymized))
-    row = compare_texts(before, after, pair.transcript)
+    row = compare_texts(before, after, transcript)
     lost: float | None = None
     if row.anonymized.words >= _LEAST_WORDS:
         own = 0 if row.original is None else row.original.word_errors
@@ -168,114 +143,20 @@ def _words(pair: _Pair, judge: Recogniser | None, missing: str) -> Measure:
     )
 
 
-def _timing(pair: _Pair) -> list[Measure]:
-    timing = compare_timing(pair.before, pair.after)
-    name = "timing.length_difference_samples"
-    found = [
+def _similarity(pair: Pair, speaker_model: SpeakerModel | None) -> list[Measure]:
+    if speaker_model is None:
+        return []
+    value: float | None = None
+    if min(len(pair.original), len(pair.anonymized)) >= _LEAST_SAMPLES and pair.anonymized.any():
+        one, other = (speaker_model.embed(part) for part in (pair.original, pair.anonymized))
+        value = float(one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-12))
+    return [
         judged(
-            name,
-            float(pair.length_difference),
-            LIMITS[name],
-            "the lengths differ by {:.0f} samples",
+            "identity.speaker_similarity",
+            value,
+            None,
+            "the voices are alike by {:.2f} (cosine)",
+            missing="less than a second, or silence",
+            judge=speaker_model.name,
         )
     ]
-    for name, part, said in (
-        ("timing.lag_s", "lag_s", "the output lies {:.3f} s off"),
-        ("timing.agreement", "agreement", "sound and silence agree in {:.2f} of the time"),
-        ("timing.longest_lost_s", "longest_lost_s", "the longest sound lost lasts {:.2f} s"),
-        ("timing.longest_added_s", "longest_added_s", "the longest sound added lasts {:.2f} s"),
-    ):
-        value = None if timing is None else abs(float(getattr(timing, part)))
-        found.append(judged(name, value, LIMITS[name], said, missing="the original is silent"))
-    name = "timing.pauses_kept"
-    kept = timing.pauses_kept if timing is not None else None
-    # Speech without a pause is not unmeasured, and of a few each would weigh too much: then only
-    # `timing.longest_added_s` judges them.
-    limit = LIMITS[name] if timing is not None and timing.pauses >= _LEAST_PAUSES else None
-    return [*found, judged(name, kept, limit, "{:.2f} of the pauses are kept", missing="no pauses")]
-
-
-def _delivery(pair: _Pair) -> list[Measure]:
-    delivery = compare_delivery(pair.before, pair.after)
-    short = "too little sounds in both"
-    f0 = delivery.f0_contour
-    f0_name = "delivery.f0_contour_r"
-    return [
-        judged(
-            "delivery.energy_contour_r",
-            delivery.energy_contour,
-            LIMITS["delivery.energy_contour_r"],
-            "the level's contour correlates by {:.2f}",
-            missing=short,
-        ),
-        judged(
-            "delivery.voicing_agreement",
-            delivery.voicing_agreement,
-            LIMITS["delivery.voicing_agreement"],
-            "voicing agrees in {:.2f} of the time",
-            missing=short,
-            judge=delivery.judged_by,
-        ),
-        # A monotone voice is a choice of the recipe, and pyworld an extra: only told, if missing.
-        judged(
-            f0_name,
-            f0,
-            LIMITS[f0_name] if f0 is not None else None,
-            "the contour of f0 correlates by {:.2f}",
-            missing=f0_missing() or "too little is voiced in both, or it is monotone",
-            judge=delivery.judged_by,
-        ),
-    ]
-
-
-def _signal(pair: _Pair) -> list[Measure]:
-    signal = measure_signal(pair.anonymized, pair.after.level)
-    silent = "the output is silent"
-    values = {
-        "signal.level_dbfs": (signal.level_dbfs, "it sounds at {:.1f} dB of full scale"),
-        "signal.clipped_percent": (signal.clipped_percent, "{:.2f} % of the samples are clipped"),
-        "signal.offset_percent": (signal.offset_percent, "the mean is {:.2f} % of full scale"),
-        "signal.bandwidth_hz": (signal.bandwidth_hz, "it reaches up to {:.0f} Hz"),
-    }
-    return [
-        judged(name, value, LIMITS[name], said, missing=silent)
-        for name, (value, said) in values.items()
-    ]
-
-
-def _copies(pair: _Pair, originals: list[Float32]) -> list[Measure]:
-    name = "identity.largest_correlation"
-    most = max(largest_correlation(original, pair.anonymized) for original in originals)
-    share = max(copied_share(original, pair.anonymized) for original in originals)
-    said = "no stretch is a copy: correlations reach {:.2f}"
-    if most >= COPY_CORRELATION:
-        said = f"{100 * share:.0f} % of it copies the original: correlations reach {{:.2f}}"
-    silent = not pair.anonymized.any()
-    return [
-        judged(name, None if silent else most, LIMITS[name], said, missing="the output is silent")
-    ]
-
-
-def _worst(measures: list[Measure]) -> Measure:
-    """Return the measure of the channel in which it is worst."""
-    if len(measures) == 1:
-        return measures[0]
-
-    def badness(at: int) -> tuple[Verdict, float]:
-        measure = measures[at]
-        value = 0.0 if measure.value is None else measure.value
-        is_floor = measure.limit is not None and measure.limit.is_floor
-        return measure.verdict, -value if is_floor else value
-
-    verdict = overall(measures)
-    among = [at for at, measure in enumerate(measures) if measure.verdict is verdict]
-    at = max(among, key=lambda k: badness(k)[1])
-    return replace(measures[at], reason=f"channel {at + 1}: {measures[at].reason}")
-
-
-def _at_judged_rate(samples: Float32, rate: int) -> Float32:
-    if rate == RATE_HZ:
-        return samples
-    import soxr
-
-    return np.asarray(soxr.resample(samples, rate, RATE_HZ, quality="HQ"), np.float32)

@@ -6,7 +6,7 @@ import contextlib
 import enum
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from voiceanon.cli.progress import RunProgress
 from voiceanon.cli.run_report import RunReport
 from voiceanon.cli.stop_request import StopRequest
 from voiceanon.cli.terminal import complain, note
-from voiceanon.errors import InputError, SecretError, VoiceanonError
+from voiceanon.errors import CheckError, InputError, SecretError, VoiceanonError
 from voiceanon.file_plan import Plan, make_folder, plan_files, refuse_existing
 from voiceanon.files import anonymize_file
 from voiceanon.formats import EmptyRecordingError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["anonymize", "make_anonymizer"]
 
 _SOME_FAILED = 3
+_SOME_HELD = 4
 _UNEXPECTED = 1
 _INTERRUPTED = 130
 
@@ -71,8 +72,21 @@ def anonymize(
     ] = False,
     no_check: Annotated[
         bool,
-        typer.Option("--no-check", help="Leave out the check of the words (not yet available)."),
+        typer.Option("--no-check", help="Deliver without knowing whether the words survived."),
     ] = False,
+    allow_unmeasured: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unmeasured",
+            help="Deliver what cannot be checked too: hardly any speech, music, other languages.",
+        ),
+    ] = False,
+    language: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE", help="Of the speech, as ISO 639-1; the check of the words knows en."
+        ),
+    ] = "en",
     allow_unprotected: Annotated[
         bool,
         typer.Option("--allow-unprotected", help="Permit a recipe that protects nobody."),
@@ -95,9 +109,10 @@ def anonymize(
     ```
 
     A recording that is damaged, truncated or no audio fails with a reason and nothing is written
-    for it; the others are still done, and the exit code is 3.
+    for it; the others are still done, and the exit code is 3. Every output is checked against its
+    recording before it is delivered; where words or sounds were lost, other voices are drawn, and
+    if none passes the recording is held: no output, a reason, and the exit code 4.
     """
-    del no_check  # accepted, so that scripts written now keep working once there is a check
     started_s = time.monotonic()
     anonymizer, recipe_name = make_anonymizer(recipe, secret_file, allow_unprotected)
     plan = plan_files(inputs, out, suffix=f".{format_.value}" if format_ else None)
@@ -106,15 +121,22 @@ def anonymize(
     run.debug = bool(context.obj and context.obj["debug"])
     for left_out in plan.left_out:
         run.left_out(left_out)
+    gate = {
+        "check": not no_check,
+        "allow_unmeasured": allow_unmeasured,
+        "language": language,
+    }
     try:
-        _do_jobs(run, anonymizer, plan, overwrite)
+        _do_jobs(run, anonymizer, plan, overwrite, gate)
     except KeyboardInterrupt:
         run.interrupted = True
     run.close(time.monotonic() - started_s)
     _leave(run)
 
 
-def _do_jobs(run: RunReport, anonymizer: Anonymizer, plan: Plan, overwrite: bool) -> None:
+def _do_jobs(
+    run: RunReport, anonymizer: Anonymizer, plan: Plan, overwrite: bool, gate: dict[str, Any]
+) -> None:
     with StopRequest() as stop, RunProgress(plan.jobs) as progress:
 
         def advance(done: int, total: int) -> None:
@@ -134,9 +156,12 @@ def _do_jobs(run: RunReport, anonymizer: Anonymizer, plan: Plan, overwrite: bool
                     overwrite=overwrite,
                     recording=job.recording,
                     progress=advance,
+                    **gate,
                 )
             except EmptyRecordingError as error:
                 run.not_done(job, "empty", error)
+            except CheckError as error:
+                run.held(job, error)
             except VoiceanonError as error:
                 run.not_done(job, "failed", error)
             except Exception as error:
@@ -214,5 +239,7 @@ def _leave(run: RunReport) -> None:
     if run.unexpected:
         complain("an unexpected error; run again with `voiceanon --debug anonymize …`")
         raise typer.Exit(_UNEXPECTED)
-    if run.count("failed") or not run.count("done"):
+    if run.count("failed") or not run.count("done") + run.count("held"):
         raise typer.Exit(_SOME_FAILED)
+    if run.count("held"):
+        raise typer.Exit(_SOME_HELD)

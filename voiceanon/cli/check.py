@@ -38,6 +38,13 @@ def check(
             help="Who judges the words.",
         ),
     ] = "auto",
+    speaker_model: Annotated[
+        str,
+        typer.Option(
+            metavar="none|auto|SPEC",
+            help="Who tells how alike the voices are: cam++, d-vector, ge2e or onnx:FILE.",
+        ),
+    ] = "auto",
     language: Annotated[
         str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1.")
     ] = "en",
@@ -56,8 +63,8 @@ def check(
     voiceanon check interview.wav anonymous.flac --recogniser whisper:models/whisper-base --json
     ```
 
-    The exit code is 0 for a pass and 4 for anything else. Words need a recogniser:
-    `pip install 'voiceanon[checks]'` brings a small one for English.
+    The exit code is 0 for a pass and 4 for anything else. English words are judged by their phones;
+    `pip install 'voiceanon[checks]'` brings a small recogniser that counts them too.
     """
     from voiceanon.checks.checking import check as check_arrays
     from voiceanon.checks.recognisers import open_recogniser
@@ -74,6 +81,7 @@ def check(
         transcript=None if transcript is None else _read_text(transcript),
         language=language,
         recogniser=judge,
+        speaker_model=_speaker_model(speaker_model),
     )
     if json_line:
         print_json({"original": str(original), "anonymized": str(anonymized), **report.as_dict()})
@@ -81,6 +89,17 @@ def check(
         _show(report)
     if str(report.verdict) != "pass":
         raise typer.Exit(_NOT_PASSED)
+
+
+def _speaker_model(spec: str) -> Any:
+    if spec == "none":
+        return None
+    from voiceanon.privacy.speaker_models import available_models, open_speaker_model
+
+    if spec != "auto":
+        return open_speaker_model(spec)
+    found, _ = available_models()
+    return found[0] if found else None
 
 
 def _read(path: Path) -> tuple[npt.NDArray[np.float32], int]:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from voiceanon.cli.terminal import print_json, printable, results
+from voiceanon.errors import CheckError
 from voiceanon.file_plan import Job, LeftOut
-from voiceanon.files import NOT_MEASURED, FileResult
+from voiceanon.files import FileResult
 
 __all__ = ["RunReport"]
 
 # A longer table would bury what went wrong: then only what was not done is listed.
 _MAX_ROWS = 60
-_STYLES = {"done": "green", "failed": "red", "empty": "yellow", "skipped": "dim"}
+_STYLES = {
+    "done": "green",
+    "held": "yellow",
+    "failed": "red",
+    "empty": "yellow",
+    "skipped": "dim",
+}
 
 
 class RunReport:
-    """The results of a run; at its end, done + empty + failed + skipped = inputs.
+    """The results of a run; at its end, done + held + empty + failed + skipped = inputs.
 
     Parameters
     ----------
@@ -60,6 +68,17 @@ class RunReport:
         """Record a job that brought no output: ``"empty"`` or ``"failed"``."""
         self._add(_row(job.source, status, reason))
 
+    def held(self, job: Job, error: CheckError) -> None:
+        """Record a job of which no output passed the check."""
+        self._add(
+            _row(job.source, "held", error)
+            | {
+                "check": error.report["verdict"],
+                "redraws": error.report["redraws"],
+                "measures": error.report["measures"],
+            }
+        )
+
     def done(self, result: FileResult) -> None:
         """Record a recording that was delivered."""
         self.audio_s += result.duration_s
@@ -72,7 +91,9 @@ class RunReport:
                 "channels": result.channels,
                 "duration_s": round(result.duration_s, 6),
                 "elapsed_s": round(result.elapsed_s, 6),
-                "words": result.words,
+                "check": result.check,
+                "redraws": result.redraws,
+                "measures": None if result.report is None else result.report.as_dict()["measures"],
             }
         )
 
@@ -89,7 +110,7 @@ class RunReport:
                     "audio_s": round(self.audio_s, 6),
                     "elapsed_s": round(elapsed_s, 6),
                     "recipe": self._recipe_name,
-                    "words": NOT_MEASURED,
+                    "checks": self._checks(),
                 }
             )
             return
@@ -97,8 +118,17 @@ class RunReport:
         listed = ", ".join(f"{number} {status}" for status, number in counts.items())
         results().print(
             f"{listed} · {self.audio_s / 3600:.2f} h of audio in {elapsed_s:.1f} s · "
-            f"recipe {self._recipe_name} · words: {NOT_MEASURED}"
+            f"recipe {self._recipe_name} · {self._said_of_checks()}"
         )
+
+    def _checks(self) -> dict[str, int]:
+        """How many of the recordings delivered came out how."""
+        return dict(Counter(row["check"] for row in self._rows if row["status"] == "done"))
+
+    def _said_of_checks(self) -> str:
+        found = self._checks()
+        said = [f"{number} {verdict}" for verdict, number in found.items() if verdict != "pass"]
+        return "checked: " + (", ".join(said) if said else "all delivered pass")
 
     def _add(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
@@ -143,5 +173,7 @@ def _row(source: Path, status: str, reason: object) -> dict[str, Any]:
         "channels": None,
         "duration_s": None,
         "elapsed_s": None,
-        "words": None,
+        "check": None,
+        "redraws": None,
+        "measures": None,
     }

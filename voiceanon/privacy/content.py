@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon.checks.bands import whisper_bands
 from voiceanon.checks.optional import load
 from voiceanon.errors import InputError
 from voiceanon.privacy.speaker_models.onnx_session import hash_of_file
@@ -20,8 +21,6 @@ __all__ = [
     "CepstralContent",
     "ContentEncoder",
     "WhisperContent",
-    "slaney_weights",
-    "whisper_bands",
 ]
 
 Real = npt.NDArray[np.float64]
@@ -113,38 +112,6 @@ def _network(folder: Path, threads: int) -> tuple[Any, int]:
 @cache
 def _weights_hash(folder: Path) -> str:
     return hash_of_file(folder / "model.bin")
-
-
-def whisper_bands(samples: Float32, bands: int = 80) -> Float32:
-    """Return the log-mel bands that Whisper hears, (bands, frames), one frame every 10 ms.
-
-    Frames of 25 ms in a Hann window around each hop; power in triangles of Slaney's mel scale with
-    equal area; the common logarithm, at most 8 under its maximum, plus 4, over 4.
-    """
-    width, hop = 400, 160
-    padded = np.pad(samples.astype(np.float64), width // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
-    frames = frames[: max(len(samples) // hop, 1)]
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(width) / width)
-    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
-    logs = np.log10(np.maximum(power @ slaney_weights(bands, width), 1e-10))
-    logs = np.maximum(logs, logs.max() - 8.0)
-    return np.ascontiguousarray(((logs + 4.0) / 4.0).T, dtype=np.float32)
-
-
-@cache
-def slaney_weights(bands: int, width: int) -> Real:
-    """Return (width/2 + 1, bands): linear below 1 kHz, 27 steps an octave-like factor 6.4 above."""
-    top = 15 + np.log(RATE / 2 / 1000) / (np.log(6.4) / 27)
-    mels = np.linspace(0, top, bands + 2)
-    edges_hz = np.where(
-        mels < 15, mels * 200 / 3, 1000 * np.exp((np.maximum(mels, 15) - 15) * np.log(6.4) / 27)
-    )
-    bins_hz = np.arange(width // 2 + 1) * RATE / width
-    low, middle, high = (edges_hz[k : bands + k] for k in range(3))
-    rise = (bins_hz[:, None] - low) / (middle - low)
-    fall = (high - bins_hz[:, None]) / (high - middle)
-    return np.asarray(np.clip(np.minimum(rise, fall), 0, None) * 2 / (high - low))
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ from voiceanon.training.networks import LETTERS, Shape, build
 from voiceanon.training.phones import PHONES
 from voiceanon.training.prepared import prepare, tell_phones
 from voiceanon.training.recogniser import Recogniser
+from voiceanon.training.saying import Saying
 from voiceanon.training.teacher import Teacher
 
 _SEED = b"the bottleneck that is shipped.."
-_SAID_EVERY_S = 15.0
 
 
 def main() -> int:
@@ -71,7 +71,7 @@ def main() -> int:
 def _train(arguments: argparse.Namespace) -> None:
     torch = load("torch")
     torch.set_num_threads(arguments.threads)
-    say = _Saying()
+    say = Saying()
     shape = Shape(levels=tuple(int(level) for level in arguments.levels.split(",")))
     corpus = read_corpus(arguments.speech)
     teacher = Teacher(arguments.teacher, arguments.threads)
@@ -115,26 +115,6 @@ def _train(arguments: argparse.Namespace) -> None:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(arguments.output, **tables)  # type: ignore[arg-type]
     say.line(f"{arguments.output}: {arguments.output.stat().st_size} bytes")
-
-
-class _Saying:
-    """One line every quarter of a minute, on stderr."""
-
-    def __init__(self) -> None:
-        self._began = self._last = time.monotonic()
-
-    def line(self, text: str) -> None:
-        self._last = time.monotonic()
-        print(f"{self._last - self._began:7.0f} s  {text}", file=sys.stderr, flush=True)
-
-    def count(self, what: str, done: int, total: int) -> None:
-        if time.monotonic() - self._last > _SAID_EVERY_S or done == total:
-            self.line(f"{what}: {done}/{total}")
-
-    def losses(self, done: float, means: dict[str, float]) -> None:
-        if time.monotonic() - self._last > _SAID_EVERY_S or done == 1.0:
-            said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-            self.line(f"{100 * done:5.1f} %  {said}")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from voiceanon.checks.bands import slaney_weights
 from voiceanon.checks.optional import load
-from voiceanon.privacy.content import slaney_weights
 from voiceanon.training.prepared import Prepared
 from voiceanon.warping import log_power_basis
 

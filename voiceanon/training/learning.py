@@ -19,9 +19,11 @@ from voiceanon.training.losses import (
     hearing_apart,
     importance,
     letters_loss,
+    pause_loss,
     reading,
     speaking,
 )
+from voiceanon.training.material import LEVEL_STEP_DB, PAUSE_STEP
 from voiceanon.training.networks import bounded, quantised
 from voiceanon.training.prepared import Batch, Prepared
 
@@ -34,6 +36,7 @@ _UNTOLD_SHARE = 0.2  # of utterances that the decoder speaks without being told 
 _KEPT_SHARES = ((0.1, 2 / 6), (0.25, 3 / 6), (0.4, 4 / 6), (0.55, 5 / 6), (1.0, 1.0))
 _WARM_STEPS = 100
 _LOWEST_VOICE_HZ, _HIGHEST_VOICE_HZ = 85.0, 257.0
+_PAUSE = 0.5
 _LARGEST_VALUE = 6.0  # deviations, of what the recogniser is given
 
 T = TypeVar("T")
@@ -60,10 +63,11 @@ class Learning:
         Speech in a batch, in seconds, up to 60; the encoder hears it in two voices.
     learning_rate : float
         The highest, of AdamW; it warms up over 100 steps and falls along half a cosine.
-    teaching, letters, phones, same : float
+    teaching, letters, phones, pause, same : float
         Weights of the encoder's losses: the teacher's features, the letters of transcripts
-        (connectionist temporal classification, Graves et al. 2006), the teacher's phones, and how
-        far apart two voices saying the same lie (as in Qian et al. 2022, ContentVec).
+        (connectionist temporal classification, Graves et al. 2006), the teacher's phones, the
+        frames in which nobody speaks, and how far apart two voices saying the same lie (as in Qian
+        et al. 2022, ContentVec).
     accent : float
         Largest spread of the accents that units are heard and spoken with.
     sounds, change, voicing, heard : float
@@ -79,6 +83,7 @@ class Learning:
     teaching: float = 0.5
     letters: float = 0.3
     phones: float = 0.5
+    pause: float = 1.0
     same: float = 4.0
     accent: float = 0.1
     sounds: float = 0.5
@@ -142,9 +147,9 @@ class Trainer:
 
         def losses(batch: Batch) -> Losses:
             heard = self._hearing(batch, drawn)
-            spoken, weight, speech = _tensors(torch, batch.spoken, batch.weight, batch.speech)
+            spoken, weight, pause = _tensors(torch, batch.spoken, batch.weight, batch.pause)
             voices = self.network.voices(_whose(torch, batch)) * _is_known(torch, batch, drawn)
-            given = [heard.codes, torch.from_numpy(batch.prosody), voices]
+            given = [heard.codes, _quiet_prosody(torch, batch, heard.speaks), voices]
             with torch.autocast("cpu", torch.bfloat16):
                 made = self.network.decoder(torch.cat(given, 1), torch.from_numpy(batch.mask))
             rows = [x.float().reshape(4 * len(weight), -1) for x in (made, spoken)]
@@ -154,8 +159,8 @@ class Trainer:
                 rows[1][:, 0] > 0.5, torch.from_numpy(batch.pitch), _voice_hz(torch, batch, drawn)
             )
             power = [
-                bands.power(x[:, 1:].clamp(-_LARGEST_VALUE, _LARGEST_VALUE), f0, speech)
-                for x in rows
+                bands.power(x[:, 1:].clamp(-_LARGEST_VALUE, _LARGEST_VALUE), f0, speaks)
+                for x, speaks in zip(rows, (heard.speaks, (pause < _PAUSE).float()), strict=True)
             ]
             made_bands, spoken_bands = (
                 x.reshape(len(x), _WINDOWS, -1).transpose(0, 1) for x in power
@@ -172,7 +177,7 @@ class Trainer:
 
     def _hearing(self, batch: Batch, drawn: Draws) -> _Heard:
         torch, network = load("torch"), self.network
-        heard, teacher, phones, weight, mask, speech = _tensors(
+        heard, teacher, phones, weight, mask, speech, pause = _tensors(
             torch,
             batch.heard,
             batch.teacher,
@@ -180,23 +185,32 @@ class Trainer:
             batch.weight,
             batch.mask,
             batch.speech,
+            batch.pause,
         )
-        kept = _kept_digits(torch, batch, len(self.levels), drawn)
+        digits = len(self.levels)
+        kept = _kept_digits(torch, batch, digits, drawn)
         with torch.autocast("cpu", torch.bfloat16):
-            places = [bounded(network.encoder(view, mask)) for view in heard]
+            given = [network.encoder(view, mask).float() for view in heard]
+            places = [bounded(one[:, :digits]) for one in given]
+            silent = [one[:, digits:] for one in given]
+            speaks = [(one.detach() <= 0).float() * speech for one in silent]
             said = [_accented(torch, p, batch, self.settings.accent, drawn) for p in places]
-            codes = [quantised(place, self.levels)[0] * kept for place in said]
+            codes = [
+                quantised(place, self.levels)[0] * kept * speaking
+                for place, speaking in zip(said, speaks, strict=True)
+            ]
             read = [network.reader(code, mask).float() for code in codes]
         features = self.prepared.features
         views = [
             reading(part, teacher, phones, weight, features)
             | {"letters": letters_loss(part[:, features:], batch)}
-            for part in read
+            | {"pause": pause_loss(one, pause, speech)}
+            for part, one in zip(read, silent, strict=True)
         ]
         found = {name: sum(view[name] for view in views) / len(views) for name in views[0]}
         apart = ((places[0] - places[1]) ** 2).mean(1)
-        found["same"] = (apart * speech[:, 0]).sum() / weight.sum()
-        return _Heard(codes[0], found)
+        found["same"] = (apart * speaks[0][:, 0]).sum() / weight.sum()
+        return _Heard(codes[0], speaks[0], found)
 
     def _descend(
         self, trained: list[Any], passes: float, losses_of: Callable[[Batch], Losses]
@@ -231,9 +245,10 @@ class Trainer:
 
 @dataclass(frozen=True)
 class _Heard:
-    """Units of the first voice, and how wrong the hearing was."""
+    """Units of the first voice, in which frames somebody speaks, and how wrong the hearing was."""
 
     codes: Any
+    speaks: Any
     losses: Losses
 
 
@@ -268,6 +283,13 @@ def _kept_digits(torch: Any, batch: Batch, digits: int, draws: Draws) -> Any:
         share = next(share for part, share in _KEPT_SHARES if u < part)
         kept[start:end, : max(1, round(share * digits))] = 1.0
     return torch.from_numpy(kept * batch.speech)
+
+
+def _quiet_prosody(torch: Any, batch: Batch, speaks: Any) -> Any:
+    """Voiced and level of each frame; where nobody speaks, those of all pauses."""
+    prosody = torch.from_numpy(batch.prosody)
+    quiet = torch.tensor([0.0, PAUSE_STEP * LEVEL_STEP_DB / 30.0])
+    return torch.where(speaks > 0, prosody, quiet)
 
 
 def _accented(torch: Any, place: Any, batch: Batch, largest: float, draws: Draws) -> Any:

@@ -11,7 +11,7 @@ from voiceanon.checks.optional import load
 from voiceanon.training.networks import LETTERS
 from voiceanon.training.prepared import Batch, Prepared
 
-__all__ = ["hearing_apart", "importance", "letters_loss", "reading", "speaking"]
+__all__ = ["hearing_apart", "importance", "letters_loss", "pause_loss", "reading", "speaking"]
 
 
 def reading(read: Any, teacher: Any, phones: Any, weight: Any, features: int) -> dict[str, Any]:
@@ -38,6 +38,14 @@ def letters_loss(read: Any, batch: Batch) -> Any:
     counts = torch.tensor([len(batch.texts[i]) for i in told])
     said = torch.nn.functional.log_softmax(padded, -1)
     return torch.nn.functional.ctc_loss(said, texts, lengths, counts, zero_infinity=True)
+
+
+def pause_loss(silent: Any, pause: Any, speech: Any) -> Any:
+    """How wrong the logits of pauses are (cross entropy), where it is loud enough for speech."""
+    wrong = load("torch").nn.functional.binary_cross_entropy_with_logits(
+        silent, pause, reduction="none"
+    )
+    return (wrong * speech).sum() / speech.sum().clamp(min=1.0)
 
 
 def speaking(made: Any, spoken: Any, weight: Any, important: Any) -> dict[str, Any]:

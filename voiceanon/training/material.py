@@ -22,6 +22,7 @@ from voiceanon.training.teacher import FEATURES_A_SECOND, Teacher
 
 __all__ = [
     "LEVEL_STEP_DB",
+    "PAUSE_STEP",
     "ROWS_A_FRAME",
     "Material",
     "Utterance",
@@ -30,6 +31,7 @@ __all__ = [
     "plain_values",
     "speaker_means",
     "speech_frames",
+    "usable",
 ]
 
 ROWS_A_FRAME = 200 // FEATURES_A_SECOND  # rows of 5 ms in a frame of 20 ms
@@ -108,7 +110,7 @@ def gather(
     progress : callable
         Called with what is done, how much, of how much.
     """
-    used = [r for r in recordings if _SHORTEST_S <= (r.duration_s or 0.0) <= _LONGEST_S]
+    used = usable(recordings)
     if not used:
         raise VoiceanonError(
             f"none of {len(recordings)} recordings lasts {_SHORTEST_S:g} to {_LONGEST_S:g} s"
@@ -157,6 +159,11 @@ def gather(
                 )
             )
     return Material(utterances, speakers)
+
+
+def usable(recordings: Sequence[Recording]) -> list[Recording]:
+    """Return those that are neither too short nor too long to learn from."""
+    return [r for r in recordings if _SHORTEST_S <= (r.duration_s or 0.0) <= _LONGEST_S]
 
 
 def plain_values(description: Float32) -> Float32:

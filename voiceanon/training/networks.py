@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from voiceanon.checks.optional import load
 
-__all__ = ["LETTERS", "Shape", "bounded", "build", "quantised"]
+__all__ = ["LETTERS", "Shape", "bounded", "build", "quantised", "stack"]
 
 # What a transcript may hold; the blank of connectionist temporal classification is class 0.
 LETTERS = " 'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TAPS = 3
+_SPEECH_AT_FIRST = -2.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Shape:
         (1, 1),
         (8, 0),
         (2, 1),
+        (4, 0),
+        (2, 1),
     )
     decoder_blocks: tuple[tuple[int, int], ...] = ((1, 1), (2, 1), (1, 0), (2, 0), (4, 0))
     voices: int = 16
@@ -66,22 +70,8 @@ def quantised(within: Any, levels: tuple[int, ...]) -> tuple[Any, Any]:
     return (scaled + (whole - scaled).detach()) / half, whole
 
 
-def build(shape: Shape, *, values: int, read: int, speakers: int, seed: int) -> Any:
-    """Return the whole as a torch module with drawn weights.
-
-    Parameters
-    ----------
-    shape : Shape
-        Sizes.
-    values : int
-        Values of a row.
-    read : int
-        What the reader tells of every frame: the teacher's features, letters, phones.
-    speakers : int
-        In the training speech.
-    seed : int
-        Draws the weights.
-    """
+@cache
+def _stack_class() -> Any:
     torch = load("torch")
     nn, functional = torch.nn, torch.nn.functional
 
@@ -128,22 +118,61 @@ def build(shape: Shape, *, values: int, read: int, speakers: int, seed: int) -> 
                 x = block(x, mask)
             return self.top(x)
 
-    class Bottleneck(nn.Module):  # type: ignore[misc, name-defined]
+    return Stack
+
+
+def stack(inputs: int, channels: int, outputs: int, blocks: tuple[tuple[int, int], ...]) -> Any:
+    """Return a network of frames as the core runs it, (t, inputs) and a mask to (t, outputs).
+
+    A convolution, residual blocks and a linear map; weights are torch's drawn ones.
+
+    Parameters
+    ----------
+    inputs, channels, outputs : int
+        Sizes.
+    blocks : tuple of (int, int)
+        Dilation of each, and how many of its three taps lie ahead: 1 or 0.
+    """
+    made = _stack_class()(inputs, channels, outputs, blocks)
+    with load("torch").no_grad():
+        for block in made.blocks:
+            block.mix.weight.mul_(0.5)
+    return made
+
+
+def build(shape: Shape, *, values: int, read: int, speakers: int, seed: int) -> Any:
+    """Return the whole as a torch module with drawn weights.
+
+    Parameters
+    ----------
+    shape : Shape
+        Sizes.
+    values : int
+        Values of a row.
+    read : int
+        What the reader tells of every frame: the teacher's features, letters, phones.
+    speakers : int
+        In the training speech.
+    seed : int
+        Draws the weights.
+    """
+    torch = load("torch")
+
+    class Bottleneck(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             units = len(shape.levels)
-            self.encoder = Stack(4 * (values + 1), shape.encoder, units, shape.encoder_blocks)
-            self.decoder = Stack(
+            # The last output says whether a frame is a pause.
+            self.encoder = stack(4 * (values + 1), shape.encoder, units + 1, shape.encoder_blocks)
+            self.decoder = stack(
                 units + 2 + shape.voices, shape.decoder, 4 * (values + 1), shape.decoder_blocks
             )
-            self.reader = Stack(units, 256, read, ((1, 1), (2, 1), (4, 1)))
-            self.voices = nn.Embedding(speakers, shape.voices)
+            self.reader = stack(units, 256, read, ((1, 1), (2, 1), (4, 1)))
+            self.voices = torch.nn.Embedding(speakers, shape.voices)
 
     torch.manual_seed(seed)
     made = Bottleneck()
     with torch.no_grad():
         made.voices.weight.mul_(0.3)
-        for part in made.modules():
-            if isinstance(part, Block):
-                part.mix.weight.mul_(0.5)
+        made.encoder.top.bias[-1] = _SPEECH_AT_FIRST
     return made

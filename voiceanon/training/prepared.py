@@ -20,7 +20,7 @@ from voiceanon.training.material import (
     speech_frames,
 )
 from voiceanon.training.networks import LETTERS
-from voiceanon.training.phones import learn_ear
+from voiceanon.training.phones import SILENCE, learn_ear
 from voiceanon.training.voices import Voices, learn_voices
 
 __all__ = ["GAP", "Batch", "Prepared", "prepare", "prosody_of", "tell_phones"]
@@ -54,7 +54,9 @@ class Batch:
     weight : ndarray, shape (t, 1)
         1 in speech, less in pauses, 0 between utterances.
     speech : ndarray, shape (t, 1)
-        1 in speech: only there is a unit.
+        1 where it is loud enough for speech.
+    pause : ndarray, shape (t, 1)
+        How likely nobody speaks, whatever the room may sound like.
     mask : ndarray, shape (t, 1)
         1 within utterances.
     spans : list of (int, int)
@@ -73,6 +75,7 @@ class Batch:
     phones: Float32
     weight: Float32
     speech: Float32
+    pause: Float32
     mask: Float32
     spans: list[tuple[int, int]]
     speakers: list[int]
@@ -135,7 +138,7 @@ class Prepared:
         pitch = np.zeros(ROWS_A_FRAME * frames, np.float32)
         teacher = np.zeros((frames, self.features), np.float32)
         phones = np.zeros((frames, self.phones[0].shape[1]), np.float32)
-        weight, speech, mask = np.zeros((3, frames, 1), np.float32)
+        weight, speech, pause, mask = np.zeros((4, frames, 1), np.float32)
         utterances = [self.material.utterances[i] for i in chosen]
         spans = []
         start = 0
@@ -155,7 +158,8 @@ class Prepared:
             prosody[at] = np.stack(prosody_of(utterance.rows), 1)
             teacher[at], phones[at] = self.teacher[index], self.phones[index]
             speech[at, 0] = speech_frames(utterance.rows)
-            weight[at] = np.where(speech[at] > 0, 1.0, _PAUSE_WEIGHT)
+            pause[at] = np.where(speech[at] > 0, phones[at, SILENCE : SILENCE + 1], 1.0)
+            weight[at] = np.where(pause[at] < 0.5, 1.0, _PAUSE_WEIGHT)
             mask[at] = 1.0
             spans.append((start, start + t))
             start += t + GAP
@@ -170,6 +174,7 @@ class Prepared:
             phones,
             weight,
             speech,
+            pause,
             mask,
             spans,
             speakers,

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon.checks.bands import whisper_bands
 from voiceanon.checks.optional import load
-from voiceanon.privacy.content import whisper_bands
 
 __all__ = ["FEATURES_A_SECOND", "Teacher"]
 

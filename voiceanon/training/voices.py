@@ -21,6 +21,9 @@ _LARGEST_AMOUNT = 1.3  # of the way from everybody to a speaker
 _WARPED_SHARE = 0.75
 _WARP_SCALES = np.exp(np.linspace(-0.13, 0.13, 9))
 _TILT_DEVIATION = 0.12
+_NOISY_SHARE = 0.35
+_LEAST_SNR_DB, _MOST_SNR_DB = 12.0, 40.0
+_BANDS = 48
 
 Float32 = npt.NDArray[np.float32]
 Half = npt.NDArray[np.float16]
@@ -55,9 +58,10 @@ class Voices:
         Notes
         -----
         Each phone moves from its place in one voice to that in another; a bilinear warp and a
-        drawn spectral tilt follow, for voices and rooms that nobody recorded.
+        drawn spectral tilt follow, for voices and rooms that nobody recorded, and in some rooms
+        there is noise.
         """
-        u = uniform(draws, 5)
+        u = uniform(draws, 7)
         if u[0] < _CONVERTED_SHARE:
             other = int(u[1] * len(self.offsets))
             amount = np.float32(_LARGEST_AMOUNT * u[2] ** 0.5)
@@ -70,7 +74,8 @@ class Voices:
             scale = float(_WARP_SCALES[int(u[4] * len(_WARP_SCALES))])
             values = values @ tract_warp(count, scale).T
         tilt = _TILT_DEVIATION * normal(draws, count) / (1 + np.arange(count) / 4)
-        return np.asarray(values + tilt, np.float32)
+        values = np.asarray(values + tilt, np.float32)
+        return _in_noise(values, u[6], draws) if u[5] < _NOISY_SHARE else values
 
 
 def learn_voices(utterances: Sequence[Utterance], phones: Sequence[Half], speakers: int) -> Voices:
@@ -96,6 +101,21 @@ def learn_voices(utterances: Sequence[Utterance], phones: Sequence[Half], speake
     everybody = total.sum(0) / np.maximum(count.sum(0), 1e-6)[:, None]
     own = (total + _PRIOR_FRAMES * everybody) / (count + _PRIOR_FRAMES)[..., None]
     return Voices((own - everybody).astype(np.float32))
+
+
+def _in_noise(values: Float32, u: float, draws: Draws) -> Float32:
+    """Add steady noise of a drawn colour to the power that the values describe."""
+    count = values.shape[1]
+    angles = (np.arange(_BANDS) + 0.5) * np.pi / _BANDS
+    cosines = np.cos(np.outer(angles, np.arange(count))).astype(np.float32)
+    logs = values @ (cosines * np.where(np.arange(count) > 0, 2.0, 1.0).astype(np.float32)).T
+    mean = np.log(np.mean(np.exp(np.clip(logs, -40.0, 25.0)), 0))
+    snr = _LEAST_SNR_DB + (_MOST_SNR_DB - _LEAST_SNR_DB) * u
+    shape = np.arange(1, min(count, 6))
+    colour = cosines[:, shape] @ (normal(draws, len(shape)) / shape)
+    white, fair = np.log(np.exp(mean).mean()), uniform(draws, 1)[0]
+    noise = fair * mean + (1 - fair) * white - snr * np.log(10.0) / 10.0 + colour
+    return np.asarray(np.logaddexp(logs, noise.astype(np.float32)) @ cosines / _BANDS, np.float32)
 
 
 def _by_row(frames: Float32) -> Float32:

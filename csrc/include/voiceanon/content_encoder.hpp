@@ -19,6 +19,7 @@ inline constexpr float kSilentStep = -20.0f; // the frame is digitally silent
 // The tables of voiceanon/models/bottleneck.npz.
 struct BottleneckModel {
   std::shared_ptr<const TemplateModel> voices;    // whose values the rows hold
+  // The encoder's last output, after the digits' places: above 0 nobody speaks.
   std::shared_ptr<const StackModel> encoder, decoder;
   std::vector<int> levels;                        // odd, one a digit
   std::vector<float> input_mean, input_scale;     // of the template's plain values
@@ -37,7 +38,8 @@ struct EncoderSettings {
 };
 
 // Frame layout: digits, each a whole number around 0 | voiced (0 or 1) | level in steps of 6 dB | pitch in deviations.
-// In a pause, more than 39 dB below active speech, a frame has no digits, no voice, and the level of all pauses.
+// In a pause, more than 39 dB below active speech or nobody speaking, a frame has no digits, no voice, and the level of
+// all pauses.
 class ContentEncoder {
  public:
   ContentEncoder(std::shared_ptr<const BottleneckModel> model, const EncoderSettings& settings);
@@ -64,7 +66,7 @@ class ContentEncoder {
   std::vector<float> rows_;      // of a frame that is not whole yet
   std::vector<float> input_;     // of whole frames that the network has not heard
   std::vector<float> prosody_;   // voiced, level, pitch of frames that are in the network
-  std::vector<float> places_;    // what the network gave
+  std::vector<float> places_;    // what the network gave: digits, and whether it is a pause
   std::vector<float> said_;      // a frame's places within +-1, and with the accent
 };
 

@@ -1,0 +1,246 @@
+"""What is measured of one channel before and after, and from where on each is held or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon.checks.assessment import Analysis, analyse
+from voiceanon.checks.copies import COPY_CORRELATION, copied_share, largest_correlation
+from voiceanon.checks.delivery import compare_delivery
+from voiceanon.checks.phones import agreement
+from voiceanon.checks.pitch import f0_missing
+from voiceanon.checks.signal import measure_signal
+from voiceanon.checks.sound import FRAME_HOP_S, RATE_HZ
+from voiceanon.checks.timing import compare_timing
+from voiceanon.checks.verdicts import Limit, Measure, Verdict, judged, overall
+
+__all__ = ["LIMITS", "Pair", "copies", "sound_measures", "why_not_judged", "worst"]
+
+Float32 = npt.NDArray[np.float32]
+Limits = dict[str, Limit]
+
+LIMITS: dict[str, Limit] = {
+    "words.agreement": Limit(0.5, 0.3, is_floor=True),
+    "words.worst_agreement": Limit(0.25, None, is_floor=True),
+    "words.lost_percent": Limit(25.0, 60.0),
+    "timing.length_difference_samples": Limit(None, 1.0),
+    "timing.lag_s": Limit(0.06, 0.3),
+    "timing.agreement": Limit(0.85, 0.6, is_floor=True),
+    "timing.longest_lost_s": Limit(0.15, 0.5),
+    "timing.longest_added_s": Limit(0.15, 0.5),
+    "timing.pauses_kept": Limit(0.7, 0.3, is_floor=True),
+    "delivery.energy_contour_r": Limit(0.6, 0.2, is_floor=True),
+    "delivery.voicing_agreement": Limit(0.6, 0.4, is_floor=True),
+    "delivery.f0_contour_r": Limit(0.0, None, is_floor=True),
+    "signal.level_dbfs": Limit(-50.0, -70.0, is_floor=True),
+    "signal.clipped_percent": Limit(0.1, 1.0),
+    "signal.offset_percent": Limit(1.0, 10.0),
+    "signal.bandwidth_hz": Limit(3_000.0, 1_500.0, is_floor=True),
+    "identity.largest_correlation": Limit(None, COPY_CORRELATION),
+}
+"""From where on each measure is held, and from where it fails."""
+
+_LEAST_PAUSES = 4
+# Of speech that the network is sure of.
+_LEAST_SPEECH_S = 0.5
+_LEAST_CONFIDENCE = 0.5
+_JUDGE = "phones of the package's own judge"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One channel before and after, at 16 kHz."""
+
+    original: Float32
+    anonymized: Float32
+    before: Analysis
+    after: Analysis
+    length_difference: int
+
+    @classmethod
+    def of(cls, original: Float32, anonymized: Float32, rate: int, *, with_f0: bool = True) -> Pair:
+        """Return both at 16 kHz and analysed; f0 takes pyworld and time."""
+        before, after = (_at_judged_rate(part, rate) for part in (original, anonymized))
+        difference = abs(len(original) - len(anonymized))
+        one, other = (analyse(part, with_f0=with_f0) for part in (before, after))
+        return cls(before, after, one, other, difference)
+
+    @property
+    def sounds_s(self) -> float:
+        """Seconds that sound, in whichever has more of them."""
+        levels = (analysis.level for analysis in (self.before, self.after))
+        frames = [0 if level is None else int(level.is_sounding.sum()) for level in levels]
+        return max(frames) * FRAME_HOP_S
+
+
+def sound_measures(pair: Pair, limits: Limits, not_judged: str = "") -> list[Measure]:
+    """Return all measures that need no recogniser and no other channel.
+
+    Parameters
+    ----------
+    pair : Pair
+        One channel.
+    limits : dict
+        By name, as `LIMITS`.
+    not_judged : str
+        Why phones cannot be judged; empty if they can.
+    """
+    return [
+        *_agreement(pair, limits, not_judged),
+        *_timing(pair, limits),
+        *_delivery(pair, limits),
+        *_signal(pair, limits),
+    ]
+
+
+def why_not_judged(language: str) -> str:
+    """Return why phones cannot be judged in a language, empty if they can."""
+    return "" if language == "en" else f"the judge knows English, not {language!r}"
+
+
+def _agreement(pair: Pair, limits: Limits, not_judged: str) -> list[Measure]:
+    found = None if not_judged else agreement(pair.original, pair.anonymized)
+    missing = not_judged
+    if found is not None:
+        if found.speech_s < _LEAST_SPEECH_S:
+            missing = f"{found.speech_s:.1f} s of speech are too little to judge"
+        elif found.confidence < _LEAST_CONFIDENCE:
+            missing = (
+                f"the original is hardly clear speech (phones are {found.confidence:.2f} sure)"
+            )
+    values = (None, None) if found is None or missing else (found.mean, found.worst)
+    return [
+        judged(name, value, limits.get(name), said, missing=missing, judge=_JUDGE)
+        for name, value, said in zip(
+            ("words.agreement", "words.worst_agreement"),
+            values,
+            ("phones agree by {:.2f}", "in the worst second phones agree by {:.2f}"),
+            strict=True,
+        )
+    ]
+
+
+def _timing(pair: Pair, limits: Limits) -> list[Measure]:
+    timing = compare_timing(pair.before, pair.after)
+    name = "timing.length_difference_samples"
+    found = [
+        judged(
+            name,
+            float(pair.length_difference),
+            limits[name],
+            "the lengths differ by {:.0f} samples",
+        )
+    ]
+    for name, part, said in (
+        ("timing.lag_s", "lag_s", "the output lies {:.3f} s off"),
+        ("timing.agreement", "agreement", "sound and silence agree in {:.2f} of the time"),
+        ("timing.longest_lost_s", "longest_lost_s", "the longest sound lost lasts {:.2f} s"),
+        ("timing.longest_added_s", "longest_added_s", "the longest sound added lasts {:.2f} s"),
+    ):
+        value = None if timing is None else abs(float(getattr(timing, part)))
+        found.append(judged(name, value, limits[name], said, missing="the original is silent"))
+    name = "timing.pauses_kept"
+    kept = timing.pauses_kept if timing is not None else None
+    # Speech without a pause is not unmeasured, and of a few each would weigh too much: then only
+    # `timing.longest_added_s` judges them.
+    limit = limits[name] if timing is not None and timing.pauses >= _LEAST_PAUSES else None
+    return [*found, judged(name, kept, limit, "{:.2f} of the pauses are kept", missing="no pauses")]
+
+
+def _delivery(pair: Pair, limits: Limits) -> list[Measure]:
+    delivery = compare_delivery(pair.before, pair.after)
+    short = "too little sounds in both"
+    f0 = delivery.f0_contour
+    f0_name = "delivery.f0_contour_r"
+    return [
+        judged(
+            "delivery.energy_contour_r",
+            delivery.energy_contour,
+            limits["delivery.energy_contour_r"],
+            "the level's contour correlates by {:.2f}",
+            missing=short,
+        ),
+        judged(
+            "delivery.voicing_agreement",
+            delivery.voicing_agreement,
+            limits["delivery.voicing_agreement"],
+            "voicing agrees in {:.2f} of the time",
+            missing=short,
+            judge=delivery.judged_by,
+        ),
+        # A monotone voice is a choice of the recipe, and pyworld an extra: only told, if missing.
+        judged(
+            f0_name,
+            f0,
+            limits[f0_name] if f0 is not None else None,
+            "the contour of f0 correlates by {:.2f}",
+            missing=f0_missing() or "too little is voiced in both, or it is monotone",
+            judge=delivery.judged_by,
+        ),
+    ]
+
+
+def _signal(pair: Pair, limits: Limits) -> list[Measure]:
+    signal = measure_signal(pair.anonymized, pair.after.level)
+    silent = "the output is silent"
+    values = {
+        "signal.level_dbfs": (signal.level_dbfs, "it sounds at {:.1f} dB of full scale"),
+        "signal.clipped_percent": (signal.clipped_percent, "{:.2f} % of the samples are clipped"),
+        "signal.offset_percent": (signal.offset_percent, "the mean is {:.2f} % of full scale"),
+        "signal.bandwidth_hz": (signal.bandwidth_hz, "it reaches up to {:.0f} Hz"),
+    }
+    return [
+        judged(name, value, limits[name], said, missing=silent)
+        for name, (value, said) in values.items()
+    ]
+
+
+def copies(pair: Pair, originals: Sequence[Float32], limits: Limits) -> list[Measure]:
+    """Return whether a channel of the output copies any channel of the original."""
+    name = "identity.largest_correlation"
+    most = max(largest_correlation(original, pair.anonymized) for original in originals)
+    share = max(copied_share(original, pair.anonymized) for original in originals)
+    said = "no stretch is a copy: correlations reach {:.2f}"
+    if most >= COPY_CORRELATION:
+        said = f"{100 * share:.0f} % of it copies the original: correlations reach {{:.2f}}"
+    silent = not pair.anonymized.any()
+    return [
+        judged(name, None if silent else most, limits[name], said, missing="the output is silent")
+    ]
+
+
+def worst(measures: Sequence[Measure], where: Sequence[str]) -> Measure:
+    """Return the measure of the part in which it is worst, its reason saying which part.
+
+    Parameters
+    ----------
+    measures : sequence of Measure
+        Of one name, a part each.
+    where : sequence of str
+        What each part is called.
+    """
+    if len(measures) == 1:
+        return measures[0]
+
+    def badness(at: int) -> tuple[Verdict, float]:
+        measure = measures[at]
+        value = 0.0 if measure.value is None else measure.value
+        is_floor = measure.limit is not None and measure.limit.is_floor
+        return measure.verdict, -value if is_floor else value
+
+    verdict = overall(measures)
+    among = [at for at, measure in enumerate(measures) if measure.verdict is verdict]
+    at = max(among, key=lambda k: badness(k)[1])
+    return replace(measures[at], reason=f"{where[at]}: {measures[at].reason}")
+
+
+def _at_judged_rate(samples: Float32, rate: int) -> Float32:
+    if rate == RATE_HZ:
+        return samples
+    import soxr
+
+    return np.asarray(soxr.resample(samples, rate, RATE_HZ, quality="HQ"), np.float32)

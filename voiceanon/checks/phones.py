@@ -1,0 +1,132 @@
+"""How well two recordings' phones agree, by a small network that needs neither words nor extras.
+
+The network hears mel bands and tells how likely each phone is, 50 times a second, as a recogniser's
+first half does (Bourlard & Morgan 1994). What it tells of an original and of its output is compared
+frame by frame: phones that became unclear or others are words that a recogniser will lose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from voiceanon import _engine
+from voiceanon.checks.bands import mel_power
+from voiceanon.checks.sound import RATE_HZ
+
+__all__ = ["JUDGE_BANDS", "Agreement", "agreement", "phone_bands", "phones_heard"]
+
+JUDGE_BANDS = 40
+_FRAMES_A_SECOND = 50
+_FRAME = RATE_HZ // _FRAMES_A_SECOND
+_RANGE = 1e-6  # of the power of loud bands: fainter ones are as good as silent
+_LOUD_PERCENTILE = 99.5
+_ACTIVE = 1e-3  # of it: what the mean of each band is taken of
+_SPREAD = 0.8  # decades
+_SILENCE = 0  # the class of pauses
+_PATH = Path(__file__).parents[1] / "models" / "judge.npz"
+
+Float32 = npt.NDArray[np.float32]
+
+
+def phone_bands(samples: Float32) -> Float32:
+    """Return what the network hears, (t, 80): 40 log mel bands twice every 20 ms, of any gain.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n,)
+        Mono, 16 kHz.
+    """
+    count = len(samples) // _FRAME
+    if not count:
+        return np.zeros((0, 2 * JUDGE_BANDS), np.float32)
+    power = mel_power(samples[: count * _FRAME].astype(np.float32), JUDGE_BANDS)
+    loudest = power.max(1)
+    top = float(np.percentile(loudest, _LOUD_PERCENTILE))
+    if top <= 0.0:
+        return np.zeros((count, 2 * JUDGE_BANDS), np.float32)
+    logs = np.log10(np.maximum(power / top, _RANGE))
+    logs -= logs[loudest > _ACTIVE * top].mean(0)
+    return np.asarray(logs.reshape(count, -1) / _SPREAD, np.float32)
+
+
+def phones_heard(samples: Float32) -> Float32:
+    """Return how likely each phone is every 20 ms, (t, 40); the first is silence.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n,)
+        Mono, 16 kHz.
+    """
+    logits = _network().whole(phone_bands(samples))
+    likely = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+    return np.asarray(likely / likely.sum(1, keepdims=True), np.float32)
+
+
+@cache
+def _network() -> _engine.Network:
+    with np.load(_PATH, allow_pickle=False) as tables:
+        inputs, channels, outputs = (int(size) for size in tables["judge_sizes"])
+        return _engine.Network(
+            sizes=(inputs, channels, outputs),
+            blocks=[(int(d), int(a)) for d, a in tables["judge_blocks"]],
+            weights=tables["judge_weights"].astype(np.float32),
+            biases=tables["judge_biases"].astype(np.float32),
+        )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the phones of two recordings agree.
+
+    Attributes
+    ----------
+    mean : float
+        Of all frames in which either speaks, 0 to 1.
+    worst : float
+        The lowest mean of a second of such frames.
+    confidence : float
+        How sure the phones of the original are, 0 to 1: of music and noise they are not.
+    speech_s : float
+        Seconds of the original in which somebody speaks.
+    """
+
+    mean: float
+    worst: float
+    confidence: float
+    speech_s: float
+
+
+def agreement(original: Float32, anonymized: Float32) -> Agreement:
+    """Return how well the phones of a recording and its output agree.
+
+    Parameters
+    ----------
+    original, anonymized : ndarray of float32, shape (n,)
+        Mono, 16 kHz, of about one length.
+
+    Notes
+    -----
+    Frames are compared by the Bhattacharyya coefficient of what is likely in them; a frame may lie
+    20 ms earlier or later.
+    """
+    before, after = phones_heard(original), phones_heard(anonymized)
+    count = min(len(before), len(after))
+    spoken = before[:, _SILENCE] < 0.5
+    speech_s = float(spoken.sum()) / _FRAMES_A_SECOND
+    sure = float(before[spoken, 1:].max(1).mean()) if spoken.any() else 0.0
+    before, after = before[:count], after[:count]
+    either = (before[:, _SILENCE] < 0.5) | (after[:, _SILENCE] < 0.5)
+    if not either.any():
+        return Agreement(0.0, 0.0, sure, speech_s)
+    roots = np.sqrt(after)
+    wide = np.pad(roots, ((1, 1), (0, 0)), "edge")
+    near = np.stack([wide[k : k + count] for k in range(3)])
+    alike = np.einsum("tp,ktp->kt", np.sqrt(before), near).max(0)[either]
+    width = min(_FRAMES_A_SECOND, len(alike))
+    lowest = np.convolve(alike, np.full(width, 1.0 / width), "valid").min()
+    return Agreement(float(alike.mean()), float(lowest), sure, speech_s)
