@@ -231,7 +231,9 @@ def _held(report: CheckReport | None, redraws: int) -> CheckError:
 
 def _limits(recipe: Recipe) -> dict[str, Limit]:
     return {
-        "words.agreement": Limit(recipe.check_agreement, None, is_floor=True),
+        "words.agreement": Limit(
+            recipe.check_agreement, 0.7 * recipe.check_agreement, is_floor=True
+        ),
         "timing.longest_lost_s": Limit(recipe.check_lost_s, None),
     }
 

@@ -116,7 +116,7 @@ class Recipe:
     level_dbfs: float = _between(-26.0, -60.0, -10.0)
     time_warp: float = _between(0.0, 0.0, 0.2)
     noise_gate_db: float = _between(-50.0, -120.0, 0.0)
-    check_agreement: float = _between(0.5, 0.0, 1.0)
+    check_agreement: float = _between(0.85, 0.0, 1.0)
     check_lost_s: float = _between(0.15, 0.05, 10.0)
     check_redraws: int = _between(2, 0, 20)
     allow_unprotected: bool = field(default=False, compare=False, repr=False)

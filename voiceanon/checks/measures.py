@@ -24,8 +24,8 @@ Float32 = npt.NDArray[np.float32]
 Limits = dict[str, Limit]
 
 LIMITS: dict[str, Limit] = {
-    "words.agreement": Limit(0.5, 0.3, is_floor=True),
-    "words.worst_agreement": Limit(0.25, None, is_floor=True),
+    "words.agreement": Limit(0.85, 0.6, is_floor=True),
+    "words.worst_agreement": Limit(0.5, 0.2, is_floor=True),
     "words.lost_percent": Limit(25.0, 60.0),
     "timing.length_difference_samples": Limit(None, 1.0),
     "timing.lag_s": Limit(0.06, 0.3),
@@ -118,7 +118,7 @@ def _agreement(pair: Pair, limits: Limits, not_judged: str) -> list[Measure]:
         for name, value, said in zip(
             ("words.agreement", "words.worst_agreement"),
             values,
-            ("phones agree by {:.2f}", "in the worst second phones agree by {:.2f}"),
+            ("phones agree by {:.2f}", "in the worst half second phones agree by {:.2f}"),
             strict=True,
         )
     ]

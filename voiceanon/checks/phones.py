@@ -28,6 +28,9 @@ _LOUD_PERCENTILE = 99.5
 _ACTIVE = 1e-3  # of it: what the mean of each band is taken of
 _SPREAD = 0.8  # decades
 _SILENCE = 0  # the class of pauses
+_REACH = _FRAMES_A_SECOND  # how far a frame may lie from where it was
+_FRAMES_AT_ONCE = 256
+_CHANGE_COST = 0.2  # of one frame more or less of delay
 _PATH = Path(__file__).parents[1] / "models" / "judge.npz"
 
 Float32 = npt.NDArray[np.float32]
@@ -88,7 +91,7 @@ class Agreement:
     mean : float
         Of all frames in which either speaks, 0 to 1.
     worst : float
-        The lowest mean of a second of such frames.
+        The lowest mean of half a second of such frames.
     confidence : float
         How sure the phones of the original are, 0 to 1: of music and noise they are not.
     speech_s : float
@@ -111,22 +114,56 @@ def agreement(original: Float32, anonymized: Float32) -> Agreement:
 
     Notes
     -----
-    Frames are compared by the Bhattacharyya coefficient of what is likely in them; a frame may lie
-    20 ms earlier or later.
+    Frames are compared by the Bhattacharyya coefficient of what is likely in them, along the path
+    of least change of delay within ±1 s that agrees best (Sakoe & Chiba 1978): when things are said
+    is judged elsewhere.
     """
     before, after = phones_heard(original), phones_heard(anonymized)
-    count = min(len(before), len(after))
     spoken = before[:, _SILENCE] < 0.5
     speech_s = float(spoken.sum()) / _FRAMES_A_SECOND
     sure = float(before[spoken, 1:].max(1).mean()) if spoken.any() else 0.0
-    before, after = before[:count], after[:count]
-    either = (before[:, _SILENCE] < 0.5) | (after[:, _SILENCE] < 0.5)
+    if not len(before) or not len(after):
+        return Agreement(0.0, 0.0, sure, speech_s)
+    alike, at = _along_the_best_path(before, after)
+    inside = (at >= 0) & (at < len(after))
+    either = spoken | (inside & (after[np.clip(at, 0, len(after) - 1), _SILENCE] < 0.5))
     if not either.any():
         return Agreement(0.0, 0.0, sure, speech_s)
-    roots = np.sqrt(after)
-    wide = np.pad(roots, ((1, 1), (0, 0)), "edge")
-    near = np.stack([wide[k : k + count] for k in range(3)])
-    alike = np.einsum("tp,ktp->kt", np.sqrt(before), near).max(0)[either]
-    width = min(_FRAMES_A_SECOND, len(alike))
+    alike = alike[either]
+    width = min(_FRAMES_A_SECOND // 2, len(alike))
     lowest = np.convolve(alike, np.full(width, 1.0 / width), "valid").min()
     return Agreement(float(alike.mean()), float(lowest), sure, speech_s)
+
+
+def _along_the_best_path(before: Float32, after: Float32) -> tuple[Float32, npt.NDArray[np.int64]]:
+    """Return the agreement of each frame of `before`, and with which frame of `after`."""
+    count, phones = before.shape
+    edge = np.zeros((_REACH, phones), np.float32)
+    missing = np.zeros((max(0, count - len(after)), phones), np.float32)
+    wide = np.concatenate([edge, np.sqrt(after), missing, edge])
+    roots = np.sqrt(before)
+    alike = np.empty((count, 2 * _REACH + 1), np.float32)
+    for start in range(0, count, _FRAMES_AT_ONCE):
+        part = roots[start : start + _FRAMES_AT_ONCE]
+        each = part @ wide[start : start + len(part) + 2 * _REACH].T
+        # Row t of the band begins at column t.
+        step, side = each.strides
+        band = np.lib.stride_tricks.as_strided(
+            each, (len(part), 2 * _REACH + 1), (step + side, side)
+        )
+        alike[start : start + len(part)] = band
+    # What a path has gathered so far, one place for each delay, and walls beyond the last ones.
+    total = np.full(alike.shape[1] + 2, -np.inf, np.float32)
+    inner, less, more = total[1:-1], total[:-2], total[2:]
+    inner[:] = alike[0]
+    came_from = np.zeros(alike.shape, np.int8)
+    for t in range(1, count):
+        moved = np.maximum(less, more) - _CHANGE_COST
+        came_from[t] = np.where(inner >= moved, 0, np.where(less >= more, -1, 1))
+        inner[:] = np.maximum(inner, moved) + alike[t]
+    delay = np.zeros(count, np.int64)
+    delay[-1] = inner.argmax()
+    for t in range(count - 1, 0, -1):
+        delay[t - 1] = delay[t] + came_from[t, delay[t]]
+    frames = np.arange(count)
+    return alike[frames, delay], frames + delay - _REACH
