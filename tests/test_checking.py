@@ -172,6 +172,9 @@ def test_no_recogniser_leaves_phones_and_another_language_nothing(
     class Weak(Hearer):
         is_weak = True
 
+    told = voiceanon.check(original, original[::-1].copy(), RATE, recogniser=Weak())
+    assert told["words.lost_percent"].verdict is Verdict.PASS  # it does not judge
+    assert told["words.agreement"].verdict is not Verdict.PASS
     german = voiceanon.check(original, made, RATE, recogniser=Weak(), language="de")
     assert german.verdict is Verdict.NOT_MEASURED
     assert "English" in german.reason

@@ -104,7 +104,11 @@ class CheckReport:
     def reason(self) -> str:
         """Why the verdict is what it is, in one line."""
         worst = [m.reason for m in self.measures if m.verdict is self.verdict]
-        return "; ".join(worst) if self.verdict is not Verdict.PASS else "every measure passes"
+        return (
+            "; ".join(dict.fromkeys(worst))
+            if self.verdict is not Verdict.PASS
+            else "every measure passes"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with stable keys, for JSON."""

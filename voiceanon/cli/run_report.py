@@ -127,6 +127,8 @@ class RunReport:
 
     def _said_of_checks(self) -> str:
         found = self._checks()
+        if not found:
+            return "nothing was delivered"
         said = [f"{number} {verdict}" for verdict, number in found.items() if verdict != "pass"]
         return "checked: " + (", ".join(said) if said else "all delivered pass")
 
