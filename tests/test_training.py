@@ -307,3 +307,44 @@ def test_wild_rows_give_finite_frames_and_rows() -> None:
     assert np.isfinite(frames).all()
     spoken = np.concatenate([speaks.process(frames), speaks.finish()])
     assert np.isfinite(spoken).all()
+
+
+def test_the_judge_learns_from_recordings_and_what_is_made_of_them() -> None:
+    from voiceanon.privacy.corpora.recordings import Recording
+    from voiceanon.training.judge import examples
+
+    folder = Path(__file__).parent / "data"
+    name = sounds.clip_names()[0]
+    count = len(sounds.clip(name)[0]) // 320
+    likely = np.full((count - 3, 40), 1 / 40, np.float16)
+    recordings = [Recording(name, name, folder / name)]
+    found = list(examples(recordings, [likely], Draws(bytes(32), "judge"), lambda *_: None))
+    assert [bands.shape for bands, _ in found] == [(count - 3, 80)] * 2
+    assert all(np.isfinite(bands).all() for bands, _ in found)
+    assert np.abs(found[0][0].astype(float) - found[1][0]).mean() > 0.05
+
+
+@needs_torch
+def test_a_judge_tells_what_can_be_told_and_the_core_runs_it() -> None:
+    torch = pytest.importorskip("torch")
+    from voiceanon import _engine
+    from voiceanon.bottleneck import network_tables
+    from voiceanon.training.export import folded, packed
+    from voiceanon.training.judge import BLOCKS, learn_judge
+
+    draws = Draws(bytes(32), "judge")
+    means = 2 * normal(draws, 40, 80)
+    found = []
+    for _ in range(60):
+        phones = np.repeat((5 * np.abs(normal(draws, 40)) % 5).astype(int), 5)
+        bands = (means[phones] + normal(draws, 200, 80)).astype(np.float16)
+        found.append((bands, np.eye(40, dtype=np.float16)[phones]))
+    losses: list[float] = []
+    network = learn_judge(found, draws, lambda what, *_: losses.append(float(what.split()[1])))
+    assert losses[-1] < 0.8 * losses[0]
+    bands = found[0][0].astype(np.float32)
+    with torch.inference_mode():
+        told = network(torch.from_numpy(bands), torch.ones(len(bands), 1)).numpy()
+    tables = packed("judge", *folded(network), BLOCKS)
+    heard = _engine.Network(**network_tables(tables, "judge")).whole(bands)
+    assert np.abs(heard - told).max() < 0.05 * np.abs(told).max()

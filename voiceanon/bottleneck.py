@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "draw_accent",
     "encoder",
     "make_bottleneck_model",
+    "network_tables",
 ]
 
 FRAME_S = 0.02
@@ -45,13 +47,11 @@ def _shipped_model() -> _engine.BottleneckModel:
 
 def make_bottleneck_model(tables: Tables) -> _engine.BottleneckModel:
     """Return the core's form of trained tables, as `voiceanon.training` exports them."""
-    networks: dict[str, Any] = {}
-    for name in ("encoder", "decoder"):
-        inputs, channels, outputs = (int(size) for size in tables[f"{name}_sizes"])
-        networks[f"{name}_sizes"] = (inputs, channels, outputs)
-        networks[f"{name}_blocks"] = [(int(d), int(a)) for d, a in tables[f"{name}_blocks"]]
-        networks[f"{name}_weights"] = tables[f"{name}_weights"].astype(np.float32)
-        networks[f"{name}_biases"] = tables[f"{name}_biases"].astype(np.float32)
+    networks = {
+        f"{name}_{part}": value
+        for name in ("encoder", "decoder")
+        for part, value in network_tables(tables, name).items()
+    }
     return _engine.BottleneckModel(
         voices=engine_model(),
         levels=[int(level) for level in tables["levels"]],
@@ -59,6 +59,16 @@ def make_bottleneck_model(tables: Tables) -> _engine.BottleneckModel:
         input_scale=tables["input_scale"].astype(np.float32),
         **networks,
     )
+
+
+def network_tables(tables: Mapping[str, npt.NDArray[Any]], name: str) -> dict[str, Any]:
+    """Return sizes, blocks, weights and biases of one network in a file, as the core takes them."""
+    return {
+        "sizes": tuple(int(size) for size in tables[f"{name}_sizes"]),
+        "blocks": [(int(d), int(a)) for d, a in tables[f"{name}_blocks"]],
+        "weights": tables[f"{name}_weights"].astype(np.float32),
+        "biases": tables[f"{name}_biases"].astype(np.float32),
+    }
 
 
 def encoder(

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.checks.measures import LIMITS, Pair, copies, sound_measures, why_not_judged, worst
+from voiceanon.checks.measures import (
+    LIMITS,
+    Pair,
+    copies,
+    sound_measures,
+    why_not_judged,
+    worst,
+    worst_at,
+)
 from voiceanon.checks.verdicts import CheckReport, Limit, Measure, Verdict, overall
 
 __all__ = ["Gate"]
@@ -100,7 +108,11 @@ class Gate:
             ]:
                 missed = is_quiet and measure.verdict is Verdict.NOT_MEASURED
                 kept = self._missed if missed else self._found
-                kept.setdefault(measure.name, []).append((measure, where))
+                told = kept.setdefault(measure.name, [])
+                told.append((measure, where))
+                if len(told) > 2:  # the worst so far, and that there were others, say enough
+                    at = worst_at([one for one, _ in told])
+                    told[:] = [told[at], told[at - 1]]
 
     def _next(self, which: int, count: int) -> Float32:
         whole = np.concatenate(self._waiting[which], axis=1)

@@ -16,9 +16,9 @@ from voiceanon.checks.pitch import f0_missing
 from voiceanon.checks.signal import measure_signal
 from voiceanon.checks.sound import FRAME_HOP_S, RATE_HZ
 from voiceanon.checks.timing import compare_timing
-from voiceanon.checks.verdicts import Limit, Measure, Verdict, judged, overall
+from voiceanon.checks.verdicts import Limit, Measure, judged, overall
 
-__all__ = ["LIMITS", "Pair", "copies", "sound_measures", "why_not_judged", "worst"]
+__all__ = ["LIMITS", "Pair", "copies", "sound_measures", "why_not_judged", "worst", "worst_at"]
 
 Float32 = npt.NDArray[np.float32]
 Limits = dict[str, Limit]
@@ -225,17 +225,22 @@ def worst(measures: Sequence[Measure], where: Sequence[str]) -> Measure:
     """
     if len(measures) == 1:
         return measures[0]
+    at = worst_at(measures)
+    return replace(measures[at], reason=f"{where[at]}: {measures[at].reason}")
 
-    def badness(at: int) -> tuple[Verdict, float]:
+
+def worst_at(measures: Sequence[Measure]) -> int:
+    """Return which of several measures of one name is worst; of equals, the first."""
+
+    def badness(at: int) -> float:
         measure = measures[at]
         value = 0.0 if measure.value is None else measure.value
         is_floor = measure.limit is not None and measure.limit.is_floor
-        return measure.verdict, -value if is_floor else value
+        return -value if is_floor else value
 
     verdict = overall(measures)
     among = [at for at, measure in enumerate(measures) if measure.verdict is verdict]
-    at = max(among, key=lambda k: badness(k)[1])
-    return replace(measures[at], reason=f"{where[at]}: {measures[at].reason}")
+    return max(among, key=badness)
 
 
 def _at_judged_rate(samples: Float32, rate: int) -> Float32:

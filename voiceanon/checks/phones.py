@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon import _engine
+from voiceanon.bottleneck import network_tables
 from voiceanon.checks.bands import mel_power
 from voiceanon.checks.sound import RATE_HZ
 
@@ -73,13 +74,7 @@ def phones_heard(samples: Float32) -> Float32:
 @cache
 def _network() -> _engine.Network:
     with np.load(_PATH, allow_pickle=False) as tables:
-        inputs, channels, outputs = (int(size) for size in tables["judge_sizes"])
-        return _engine.Network(
-            sizes=(inputs, channels, outputs),
-            blocks=[(int(d), int(a)) for d, a in tables["judge_blocks"]],
-            weights=tables["judge_weights"].astype(np.float32),
-            biases=tables["judge_biases"].astype(np.float32),
-        )
+        return _engine.Network(**network_tables(tables, "judge"))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from voiceanon.checks.optional import load
-from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
 from voiceanon.privacy.corpora import read_corpus
+from voiceanon.training.command import Saying, arguments_of, run
 from voiceanon.training.export import exported
 from voiceanon.training.learning import Learning, Trainer
 from voiceanon.training.material import gather
@@ -25,7 +25,6 @@ from voiceanon.training.networks import LETTERS, Shape, build
 from voiceanon.training.phones import PHONES
 from voiceanon.training.prepared import prepare, tell_phones
 from voiceanon.training.recogniser import Recogniser
-from voiceanon.training.saying import Saying
 from voiceanon.training.teacher import Teacher
 
 _SEED = b"the bottleneck that is shipped.."
@@ -33,17 +32,7 @@ _SEED = b"the bottleneck that is shipped.."
 
 def main() -> int:
     """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m voiceanon.training",
-        description=__doc__.splitlines()[0] if __doc__ else "",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("speech", type=Path, help="corpus to learn from")
-    parser.add_argument("--teacher", type=Path, required=True, help="folder of a Whisper model")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="where the tables go")
-    parser.add_argument(
-        "--work", type=Path, default=Path("training"), help="folder kept between runs"
-    )
+    parser = arguments_of("voiceanon.training", __doc__ or "")
     parser.add_argument("--levels", default=",".join("3" * 6), help="odd levels of each digit")
     parser.add_argument(
         "--hearing", type=float, default=Learning.hearing, help="passes that teach the encoder"
@@ -58,14 +47,7 @@ def main() -> int:
         "--start", type=Path, help="network.pt of an earlier run's --work, to go on from"
     )
     parser.add_argument("--minutes", type=float, default=600.0, help="stop training after these")
-    parser.add_argument("--threads", type=int, default=2, help="processor threads")
-    arguments = parser.parse_args()
-    try:
-        _train(arguments)
-    except VoiceanonError as error:
-        print(f"voiceanon.training: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, _train)
 
 
 def _train(arguments: argparse.Namespace) -> None:

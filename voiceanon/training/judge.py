@@ -12,7 +12,6 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,18 +21,17 @@ from voiceanon.anonymizer import Anonymizer
 from voiceanon.checks.optional import load
 from voiceanon.checks.phones import JUDGE_BANDS, phone_bands
 from voiceanon.checks.sound import RATE_HZ
-from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
 from voiceanon.privacy.corpora import read_corpus
 from voiceanon.privacy.corpora.recordings import Recording
 from voiceanon.privacy.drawing import normal, permutation, uniform
 from voiceanon.privacy.sounds import Sound
+from voiceanon.training.command import Saying, arguments_of, run
 from voiceanon.training.export import folded, packed
 from voiceanon.training.material import gather, usable
 from voiceanon.training.networks import stack
 from voiceanon.training.phones import PHONES
 from voiceanon.training.prepared import tell_phones
-from voiceanon.training.saying import Saying
 from voiceanon.training.teacher import Teacher
 
 __all__ = ["BLOCKS", "CHANNELS", "examples", "learn_judge"]
@@ -42,8 +40,8 @@ _SEED = b"the judge of phones in the gate."
 CHANNELS = 128
 BLOCKS = ((1, 1), (2, 1), (4, 1), (1, 1), (2, 1), (4, 1))
 _GAP = 16  # frames of silence between recordings: nearly what the network reaches
-_FRAMES_A_STEP, _PASSES, _RATE = 3000, 8, 2e-3
-_NOISY_SHARE, _NARROW_SHARE = 0.4, 0.12
+_FRAMES_A_STEP, _PASSES, _RATE = 3000, 3, 2e-3
+_NOISY_SHARE, _NARROW_SHARE = 0.35, 0.12
 _EVERY = 2  # recordings: half of them say enough
 
 Float32 = npt.NDArray[np.float32]
@@ -72,7 +70,9 @@ def examples(
     for at in range(0, len(recordings), _EVERY):
         samples = Sound.of(recordings[at]).read()
         made = anonymizer(samples, RATE_HZ, recording=str(at))
-        for heard in (_disturbed(samples, draws), _in_noise(made, 15.0, draws)):
+        if uniform(draws, 1)[0] < 0.5:
+            made = _in_noise(made, 15.0, draws)
+        for heard in (_disturbed(samples, draws), made):
             bands = phone_bands(heard).astype(np.float16)
             count = min(len(bands), len(phones[at]))
             yield bands[:count], phones[at][:count]
@@ -161,25 +161,8 @@ def _in_noise(samples: Float32, least_snr_db: float, draws: Draws) -> Float32:
 
 def main() -> int:
     """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m voiceanon.training.judge",
-        description=__doc__.splitlines()[0] if __doc__ else "",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("speech", type=Path, help="corpus to learn from")
-    parser.add_argument("--teacher", type=Path, required=True, help="folder of a Whisper model")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="where the tables go")
-    parser.add_argument(
-        "--work", type=Path, default=Path("training"), help="folder kept between runs"
-    )
-    parser.add_argument("--threads", type=int, default=2, help="processor threads")
-    arguments = parser.parse_args()
-    try:
-        _train(arguments)
-    except VoiceanonError as error:
-        print(f"voiceanon.training.judge: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    parser = arguments_of("voiceanon.training.judge", __doc__ or "")
+    return run(parser, _train)
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -196,8 +196,8 @@ class Trainer:
             speaks = [(one.detach() <= 0).float() * speech for one in silent]
             said = [_accented(torch, p, batch, self.settings.accent, drawn) for p in places]
             codes = [
-                quantised(place, self.levels)[0] * kept * speaking
-                for place, speaking in zip(said, speaks, strict=True)
+                quantised(place, self.levels)[0] * kept * is_speech
+                for place, is_speech in zip(said, speaks, strict=True)
             ]
             read = [network.reader(code, mask).float() for code in codes]
         features = self.prepared.features
