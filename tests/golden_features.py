@@ -64,11 +64,11 @@ def of_recipe(name: str) -> dict[str, np.ndarray]:
 def of_description() -> dict[str, np.ndarray]:
     """Return what the bottleneck keeps of the recording, every frame of it."""
     described = abstract(*clip(CLIP), SECRET)
-    columns = {"time_s": FRAME_S * np.arange(len(described))}
+    columns = {"time_s": FRAME_S * np.arange(described.frames)}
     columns |= {f"digit_{i}": digit for i, digit in enumerate(described.units.T)}
     return columns | {
         "voiced": described.voiced.astype(int),
-        "level": described.level,
+        "level": described.energy,
         "pitch": described.pitch,
     }
 

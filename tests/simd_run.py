@@ -37,7 +37,7 @@ def main() -> None:
         results[f"rows {speaker}, in chunks"] = rows_of(samples, rate, CHUNKS)
         described = abstract(samples, rate, SECRET)
         results[f"units {speaker}"] = np.hstack(
-            [described.units, np.stack([described.voiced, described.level, described.pitch], 1)]
+            [described.units, np.stack([described.voiced, described.energy, described.pitch], 1)]
         )
         for recipe in (Recipe.named("template"), Recipe.named("bottleneck"), resynthesis):
             anonymizer = Anonymizer(recipe, SECRET)

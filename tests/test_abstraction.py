@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -41,12 +42,12 @@ def test_settings_decide_what_is_kept(digits: int, levels: int) -> None:
     samples, rate = clip(1.0)
     recipe = Recipe(name="own", removal="bottleneck", unit_digits=digits, pitch_levels=levels)
     described = abstract(samples, rate, SECRET, recipe=recipe)
-    assert described.units.shape == (len(described), digits)
-    assert len(described) - len(samples) // (rate // 50) in (0, 1)
+    assert described.units.shape == (described.frames, digits)
+    assert described.frames - len(samples) // (rate // 50) in (0, 1)
     assert np.abs(described.pitch).max() <= levels // 2
     assert not described.pitch[~described.voiced].any()
-    assert described.level.min() >= -20
-    assert described.level.max() <= 2
+    assert described.energy.min() >= -20
+    assert described.energy.max() <= 2
     rendered = described.render(SECRET, recipe=recipe)
     assert np.array_equal(rendered, Anonymizer(recipe, SECRET)(samples, rate))
 
@@ -55,7 +56,7 @@ def test_equal_descriptions_give_equal_bits_and_others_do_not() -> None:
     samples, rate = clip(1.5)
     one = abstract(samples, rate, SECRET)
     other = abstract((samples * np.float32(0.999)).astype(np.float32), rate, SECRET)
-    same = replace(other, units=one.units, voiced=one.voiced, level=one.level, pitch=one.pitch)
+    same = replace(other, units=one.units, voiced=one.voiced, energy=one.energy, pitch=one.pitch)
     assert np.array_equal(one.render(SECRET), same.render(SECRET))
     moved = one.units.copy()
     moved[20:40] = -moved[20:40] + 1
@@ -89,7 +90,7 @@ def test_no_secret_is_another_voice_each_time() -> None:
 
 def test_silence_is_described_as_silence() -> None:
     described = abstract(np.zeros(16_000, np.int16), 16_000)
-    assert (described.level == -20).all()
+    assert (described.energy == -20).all()
     assert not described.voiced.any()
     assert not described.render(SECRET).any()
 
@@ -109,6 +110,17 @@ def test_its_size_is_told() -> None:
     assert 0 < described.entropy_bits_per_second < described.bits_per_second < 1500
     assert "bit/s" in repr(described)
     assert isinstance(described, Abstraction)
+    assert len(described) == 3
+
+
+def test_descriptions_compare_by_what_they_hold() -> None:
+    samples, rate = clip(1.0)
+    one, other = (abstract(samples, rate, SECRET) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert one != replace(other, energy=other.energy - 1)
+    assert one != "one"
 
 
 def test_what_cannot_be_described_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ class Abstraction:
         Digits of the unit of each frame, whole numbers around 0.
     voiced : ndarray of bool, shape (t,)
         Whether the frame is voiced.
-    level : ndarray of int8, shape (t,)
+    energy : ndarray of int8, shape (t,)
         Level relative to active speech, in steps of 6 dB, -6 to 2; -8 is a pause, -20 digital
         silence. Neither has a unit.
     pitch : ndarray of int8, shape (t,)
@@ -47,24 +47,49 @@ class Abstraction:
         Length of the recording, in samples.
     rate : int
         Of the recording, in Hz, and of what `render` returns.
+
+    Notes
+    -----
+    Two are equal when they hold the same; ``len`` is the length in whole seconds, rounded.
     """
 
     units: npt.NDArray[np.int8]
     voiced: npt.NDArray[np.bool_]
-    level: npt.NDArray[np.int8]
+    energy: npt.NDArray[np.int8]
     pitch: npt.NDArray[np.int8]
     pitch_levels: int
     n_samples: int
     rate: int
 
     def __len__(self) -> int:
-        return len(self.units)
+        return round(self.duration_s)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Abstraction):
+            return NotImplemented
+        return all(
+            np.array_equal(getattr(self, field.name), getattr(other, field.name))
+            for field in fields(self)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.units.tobytes(), self.energy.tobytes(), self.n_samples, self.rate))
 
     def __repr__(self) -> str:
         return (
-            f"Abstraction({self.n_samples / self.rate:.1f} s, {self.units.shape[1]} digits, "
+            f"Abstraction({self.duration_s:.1f} s, {self.units.shape[1]} digits, "
             f"{self.bits_per_second:.0f} bit/s)"
         )
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.rate
+
+    @property
+    def frames(self) -> int:
+        """How many frames of 20 ms it has."""
+        return len(self.units)
 
     @property
     def bits_per_second(self) -> float:
@@ -78,7 +103,7 @@ class Abstraction:
 
         The sum of the entropies of units, voicing and pitch, and level, each over this recording.
         """
-        frames = [self.units, np.stack([self.voiced, self.pitch], 1), self.level[:, None]]
+        frames = [self.units, np.stack([self.voiced, self.pitch], 1), self.energy[:, None]]
         total = 0.0
         for part in frames:
             _, counts = np.unique(part, axis=0, return_counts=True)
@@ -130,10 +155,10 @@ class Abstraction:
 
     def _frames(self) -> Float32:
         digits = len(bottleneck_tables()["levels"])
-        frames = np.zeros((len(self), digits + 3), np.float32)
+        frames = np.zeros((self.frames, digits + 3), np.float32)
         frames[:, : self.units.shape[1]] = self.units
         frames[:, digits] = self.voiced
-        frames[:, digits + 1] = self.level
+        frames[:, digits + 1] = self.energy
         frames[:, digits + 2] = self.pitch * np.float32(5.0 / self.pitch_levels)
         return frames
 
@@ -197,7 +222,7 @@ def abstract(
     return Abstraction(
         units=frames[:, : chosen.unit_digits].astype(np.int8),
         voiced=frames[:, digits] > 0.5,
-        level=frames[:, digits + 1].astype(np.int8),
+        energy=frames[:, digits + 1].astype(np.int8),
         pitch=steps.astype(np.int8),
         pitch_levels=chosen.pitch_levels,
         n_samples=len(channel),
