@@ -98,8 +98,8 @@ def test_a_copied_second_and_a_copied_channel_fail() -> None:
 @pytest.mark.parametrize(
     ("damage", "measure"),
     [
-        ("lost", "timing.longest_lost_s"),
-        ("doubled", "timing.longest_added_s"),
+        ("lost", "timing.lost_s_per_min"),
+        ("doubled", "timing.added_s_per_min"),
         ("late", "timing.lag_s"),
         ("short", "timing.length_difference_samples"),
         ("clipped", "signal.clipped_percent"),

@@ -118,6 +118,23 @@ def test_the_worst_channel_and_the_worst_stretch_count() -> None:
     assert "30 to 60 s" in report.reason
 
 
+def test_a_small_loss_counts_by_how_much_of_it_there_is() -> None:
+    original, made, rate = anonymized(clip_names()[1])
+    hole = made.copy()
+    at = int(np.argmax(np.convolve(original**2, np.ones(rate // 2), "valid")))
+    hole[at : at + rate // 2] = 0.0
+    once = gated(original, hole, rate)
+    assert once["timing.lost_s_per_min"].verdict is Verdict.HOLD, once.reason
+    assert once["timing.longest_lost_s"].verdict is Verdict.PASS
+    many = -(-180 * rate // len(original))  # three minutes
+    long = np.tile(original, many)
+    rare, often = np.concatenate([hole, *[made] * (many - 1)]), np.tile(hole, many)
+    lost = [gated(long, part, rate)["timing.lost_s_per_min"] for part in (rare, often)]
+    assert lost[0].verdict is Verdict.PASS
+    assert lost[1].verdict in (Verdict.HOLD, Verdict.FAIL)
+    assert lost[1].value == pytest.approx(many * lost[0].value, rel=0.35)
+
+
 def tones(seconds: float) -> np.ndarray:
     """A piano's worth of chords: music, as far as a judge of speech is concerned."""
     t = np.arange(round(seconds * RATE)) / RATE

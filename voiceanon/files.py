@@ -234,7 +234,9 @@ def _limits(recipe: Recipe) -> dict[str, Limit]:
         "words.agreement": Limit(
             recipe.check_agreement, 0.7 * recipe.check_agreement, is_floor=True
         ),
-        "timing.longest_lost_s": Limit(recipe.check_lost_s, None),
+        "timing.lost_s_per_min": Limit(
+            recipe.check_lost_s_per_min, 5.0 * recipe.check_lost_s_per_min
+        ),
     }
 
 

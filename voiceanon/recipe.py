@@ -77,9 +77,9 @@ class Recipe:
     check_agreement : float
         How well the phones of a recording and its output must agree, 0 to 1, or the output is held;
         see `voiceanon.checks.gate`.
-    check_lost_s : float
-        From how long a stretch on an output is held in which nothing sounds where somebody spoke,
-        0.05 to 10 s.
+    check_lost_s_per_min : float
+        From how many seconds of lost sound a minute on an output is held, 0.05 to 30; a recording
+        of less than a minute counts as one.
     check_redraws : int
         How many further pseudo-voices are drawn for a recording whose output is held, 0 to 20.
     allow_unprotected : bool
@@ -117,7 +117,7 @@ class Recipe:
     time_warp: float = _between(0.0, 0.0, 0.2)
     noise_gate_db: float = _between(-50.0, -120.0, 0.0)
     check_agreement: float = _between(0.85, 0.0, 1.0)
-    check_lost_s: float = _between(0.15, 0.05, 10.0)
+    check_lost_s_per_min: float = _between(0.25, 0.05, 30.0)
     check_redraws: int = _between(2, 0, 20)
     allow_unprotected: bool = field(default=False, compare=False, repr=False)
 

@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.audio import check_audio
-from voiceanon.checks.measures import LIMITS, Pair, copies, sound_measures, why_not_judged, worst
+from voiceanon.checks.measures import (
+    LIMITS,
+    Pair,
+    Tally,
+    copies,
+    in_order,
+    part_measures,
+    why_not_judged,
+    worst,
+)
 from voiceanon.checks.recognisers import find_recogniser
 from voiceanon.checks.transcript import Recogniser
 from voiceanon.checks.verdicts import CheckReport, Measure, Verdict, judged, overall
@@ -101,14 +110,15 @@ def check(
     rows = [
         [
             _words(pair, transcript or "", judge, missing),
-            *sound_measures(pair, limits, not_judged),
+            *part_measures(pair, limits, not_judged),
+            *Tally().add(pair).measures(limits),
             *copies(pair, originals, limits),
             *_similarity(pair, speaker_model),
         ]
         for pair in pairs
     ]
     channel = [f"channel {c + 1}" for c in range(channels)]
-    found = tuple(worst([row[k] for row in rows], channel) for k in range(len(rows[0])))
+    found = in_order(worst([row[k] for row in rows], channel) for k in range(len(rows[0])))
     return CheckReport(overall(found), found)
 
 

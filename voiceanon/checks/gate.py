@@ -10,8 +10,10 @@ import numpy.typing as npt
 from voiceanon.checks.measures import (
     LIMITS,
     Pair,
+    Tally,
     copies,
-    sound_measures,
+    in_order,
+    part_measures,
     why_not_judged,
     worst,
     worst_at,
@@ -30,9 +32,11 @@ Float32 = npt.NDArray[np.float32]
 class Gate:
     """Takes a recording and its output piece by piece, and says in the end how the output is.
 
-    It needs no recogniser and nothing beyond the package. Every stretch of 30 s and every channel
-    is judged by itself; the worst counts, measure by measure. What is not measured in a stretch in
-    which somebody may speak is not measured at all.
+    It needs no recogniser and nothing beyond the package. Words, copies, signal and the longest
+    sound lost are judged in stretches of 30 s, and the worst counts, measure by measure; what would
+    be found in any recording that is long enough is judged on the whole (`Tally`). Of several
+    channels the worst counts. What is not measured in a stretch in which somebody may speak is not
+    measured at all.
 
     Parameters
     ----------
@@ -58,6 +62,7 @@ class Gate:
         self._limits = {**LIMITS, **(limits or {})}
         self._waiting = [[np.zeros((channels, 0), np.float32)] for _ in range(2)]
         self._had = [0, 0]
+        self._tallies = [Tally() for _ in range(channels)]
         self._begin = 0  # of the stretch that comes, in samples
         self._found: dict[str, list[tuple[Measure, str]]] = {}
         self._missed: dict[str, list[tuple[Measure, str]]] = {}
@@ -75,11 +80,15 @@ class Gate:
         rest = max(self._had) - self._begin
         if rest > 0:
             self._judge(rest)
+        for channel, tally in enumerate(self._tallies):
+            where = f"channel {channel + 1}" if len(self._tallies) > 1 else "on the whole"
+            for measure in tally.measures(self._limits):
+                self._keep(measure, where, is_quiet=tally.sounds_s < _QUIET_S)
         found = []
         for name in self._missed | self._found:
             told = self._found.get(name) or self._missed[name]
             found.append(worst([m for m, _ in told], [where for _, where in told]))
-        return CheckReport(overall(found), tuple(found))
+        return CheckReport(overall(found), in_order(found))
 
     def _take(self, which: int, samples: Float32) -> None:
         self._waiting[which].append(np.array(samples, np.float32))
@@ -101,18 +110,21 @@ class Gate:
             where = f"{start_s:.0f} to {end_s:.0f} s"
             if len(pairs) > 1:
                 where = f"channel {channel + 1}, {where}"
-            is_quiet = pair.sounds_s < _QUIET_S
+            self._tallies[channel].add(pair)
             for measure in [
-                *sound_measures(pair, self._limits, self._not_judged),
+                *part_measures(pair, self._limits, self._not_judged),
                 *copies(pair, originals, self._limits),
             ]:
-                missed = is_quiet and measure.verdict is Verdict.NOT_MEASURED
-                kept = self._missed if missed else self._found
-                told = kept.setdefault(measure.name, [])
-                told.append((measure, where))
-                if len(told) > 2:  # the worst so far, and that there were others, say enough
-                    at = worst_at([one for one, _ in told])
-                    told[:] = [told[at], told[at - 1]]
+                self._keep(measure, where, is_quiet=pair.sounds_s < _QUIET_S)
+
+    def _keep(self, measure: Measure, where: str, *, is_quiet: bool) -> None:
+        missed = is_quiet and measure.verdict is Verdict.NOT_MEASURED
+        kept = self._missed if missed else self._found
+        told = kept.setdefault(measure.name, [])
+        told.append((measure, where))
+        if len(told) > 2:  # the worst so far, and that there were others, say enough
+            at = worst_at([one for one, _ in told])
+            told[:] = [told[at], told[at - 1]]
 
     def _next(self, which: int, count: int) -> Float32:
         whole = np.concatenate(self._waiting[which], axis=1)

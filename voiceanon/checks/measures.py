@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from voiceanon.checks.assessment import Analysis, analyse
 from voiceanon.checks.copies import COPY_CORRELATION, copied_share, largest_correlation
-from voiceanon.checks.delivery import compare_delivery
+from voiceanon.checks.delivery import Delivery, compare_delivery
 from voiceanon.checks.phones import agreement
 from voiceanon.checks.pitch import f0_missing
 from voiceanon.checks.signal import measure_signal
 from voiceanon.checks.sound import FRAME_HOP_S, RATE_HZ
-from voiceanon.checks.timing import compare_timing
+from voiceanon.checks.timing import Timing, compare_timing
 from voiceanon.checks.verdicts import Limit, Measure, judged, overall
 
-__all__ = ["LIMITS", "Pair", "copies", "sound_measures", "why_not_judged", "worst", "worst_at"]
+__all__ = [
+    "LIMITS",
+    "Pair",
+    "Tally",
+    "copies",
+    "in_order",
+    "part_measures",
+    "why_not_judged",
+    "worst",
+    "worst_at",
+]
 
 Float32 = npt.NDArray[np.float32]
 Limits = dict[str, Limit]
@@ -30,8 +41,10 @@ LIMITS: dict[str, Limit] = {
     "timing.length_difference_samples": Limit(None, 1.0),
     "timing.lag_s": Limit(0.06, 0.3),
     "timing.agreement": Limit(0.85, 0.6, is_floor=True),
-    "timing.longest_lost_s": Limit(0.15, 0.5),
-    "timing.longest_added_s": Limit(0.15, 0.5),
+    "timing.longest_lost_s": Limit(0.4, 0.5),
+    "timing.longest_added_s": Limit(0.4, 0.5),
+    "timing.lost_s_per_min": Limit(0.25, 1.25),
+    "timing.added_s_per_min": Limit(0.25, 1.25),
     "timing.pauses_kept": Limit(0.7, 0.3, is_floor=True),
     "delivery.energy_contour_r": Limit(0.6, 0.2, is_floor=True),
     "delivery.voicing_agreement": Limit(0.6, 0.4, is_floor=True),
@@ -49,6 +62,17 @@ _LEAST_PAUSES = 4
 _LEAST_SPEECH_S = 0.5
 _LEAST_CONFIDENCE = 0.5
 _JUDGE = "phones of the package's own judge"
+_SILENT = "the original is silent"
+_SHORT = "too little sounds in both"
+# What is judged on the whole: what is said of the value, and why there is none.
+_ON_THE_WHOLE = {
+    "timing.agreement": ("sound and silence agree in {:.2f} of the time", _SILENT),
+    "timing.lost_s_per_min": ("{:.2f} s of sound are lost a minute", _SILENT),
+    "timing.added_s_per_min": ("{:.2f} s of sound are added a minute", _SILENT),
+    "timing.pauses_kept": ("{:.2f} of the pauses are kept", "no pauses"),
+    "delivery.energy_contour_r": ("the level's contour correlates by {:.2f}", _SHORT),
+    "delivery.voicing_agreement": ("voicing agrees in {:.2f} of the time", _SHORT),
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +93,16 @@ class Pair:
         one, other = (analyse(part, with_f0=with_f0) for part in (before, after))
         return cls(before, after, one, other, difference)
 
+    @cached_property
+    def timing(self) -> Timing | None:
+        """How speech and pauses agree; None where the original is silent."""
+        return compare_timing(self.before, self.after)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """How contours and voicing agree."""
+        return compare_delivery(self.before, self.after)
+
     @property
     def sounds_s(self) -> float:
         """Seconds that sound, in whichever has more of them."""
@@ -77,8 +111,8 @@ class Pair:
         return max(frames) * FRAME_HOP_S
 
 
-def sound_measures(pair: Pair, limits: Limits, not_judged: str = "") -> list[Measure]:
-    """Return all measures that need no recogniser and no other channel.
+def part_measures(pair: Pair, limits: Limits, not_judged: str = "") -> list[Measure]:
+    """Return what no part of a recording may miss, without recogniser and other channels.
 
     Parameters
     ----------
@@ -92,9 +126,74 @@ def sound_measures(pair: Pair, limits: Limits, not_judged: str = "") -> list[Mea
     return [
         *_agreement(pair, limits, not_judged),
         *_timing(pair, limits),
-        *_delivery(pair, limits),
+        _f0(pair, limits),
         *_signal(pair, limits),
     ]
+
+
+class Tally:
+    """What is judged of a channel on the whole: means over its parts, however many they are.
+
+    A part in which a pause is lost or a faint sound added is found in every long recording; what
+    counts is how much of it there is. Sounds lost and added count per minute of sound, and against
+    a minute at least.
+
+    Attributes
+    ----------
+    sounds_s : float
+        Seconds that sound, in whichever has more of them.
+    """
+
+    def __init__(self) -> None:
+        self.sounds_s = 0.0
+        self._sums: dict[str, tuple[float, float]] = {}
+        self._judge = ""
+
+    def add(self, pair: Pair) -> Tally:
+        """Count the next part; returns itself."""
+        sounds_s = pair.sounds_s
+        self.sounds_s += sounds_s
+        timing, delivery = pair.timing, pair.delivery
+        if timing is not None:
+            self._count("timing.agreement", timing.agreement, len(pair.original) / RATE_HZ)
+            self._sum("timing.lost_s_per_min", timing.lost_s, sounds_s / 60)
+            self._sum("timing.added_s_per_min", timing.added_s, sounds_s / 60)
+            self._count("timing.pauses_kept", timing.pauses_kept, timing.pauses)
+        self._judge = delivery.judged_by
+        self._count("delivery.energy_contour_r", delivery.energy_contour, sounds_s)
+        self._count("delivery.voicing_agreement", delivery.voicing_agreement, sounds_s)
+        return self
+
+    def measures(self, limits: Limits) -> list[Measure]:
+        """Return the measures of all parts counted so far."""
+        found = []
+        for name, (said, missing) in _ON_THE_WHOLE.items():
+            total, weight = self._sums.get(name, (0.0, 0.0))
+            limit: Limit | None = limits[name]
+            # Speech without a pause is not unmeasured, and of a few each would weigh too much:
+            # then only the sounds added judge them.
+            if name == "timing.pauses_kept" and self.sounds_s and weight < _LEAST_PAUSES:
+                limit = None
+            value = None
+            if weight > 0.0:
+                value = total / (max(weight, 1.0) if name.endswith("_per_min") else weight)
+            judge = self._judge if name == "delivery.voicing_agreement" else ""
+            found.append(judged(name, value, limit, said, missing=missing, judge=judge))
+        return found
+
+    def _count(self, name: str, value: float | None, weight: float) -> None:
+        if value is not None:
+            self._sum(name, value * weight, weight)
+
+    def _sum(self, name: str, value: float, weight: float) -> None:
+        total, weights = self._sums.get(name, (0.0, 0.0))
+        self._sums[name] = (total + value, weights + weight)
+
+
+def in_order(measures: Iterable[Measure]) -> tuple[Measure, ...]:
+    """Return measures with those of one group together, the groups as `LIMITS` has them."""
+    groups = list(dict.fromkeys(name.partition(".")[0] for name in LIMITS))
+    return tuple(sorted(measures, key=lambda m: groups.index(m.name.partition(".")[0])))
 
 
 def why_not_judged(language: str) -> str:
@@ -125,7 +224,7 @@ def _agreement(pair: Pair, limits: Limits, not_judged: str) -> list[Measure]:
 
 
 def _timing(pair: Pair, limits: Limits) -> list[Measure]:
-    timing = compare_timing(pair.before, pair.after)
+    timing = pair.timing
     name = "timing.length_difference_samples"
     found = [
         judged(
@@ -137,51 +236,26 @@ def _timing(pair: Pair, limits: Limits) -> list[Measure]:
     ]
     for name, part, said in (
         ("timing.lag_s", "lag_s", "the output lies {:.3f} s off"),
-        ("timing.agreement", "agreement", "sound and silence agree in {:.2f} of the time"),
         ("timing.longest_lost_s", "longest_lost_s", "the longest sound lost lasts {:.2f} s"),
         ("timing.longest_added_s", "longest_added_s", "the longest sound added lasts {:.2f} s"),
     ):
         value = None if timing is None else abs(float(getattr(timing, part)))
-        found.append(judged(name, value, limits[name], said, missing="the original is silent"))
-    name = "timing.pauses_kept"
-    kept = timing.pauses_kept if timing is not None else None
-    # Speech without a pause is not unmeasured, and of a few each would weigh too much: then only
-    # `timing.longest_added_s` judges them.
-    limit = limits[name] if timing is not None and timing.pauses >= _LEAST_PAUSES else None
-    return [*found, judged(name, kept, limit, "{:.2f} of the pauses are kept", missing="no pauses")]
+        found.append(judged(name, value, limits[name], said, missing=_SILENT))
+    return found
 
 
-def _delivery(pair: Pair, limits: Limits) -> list[Measure]:
-    delivery = compare_delivery(pair.before, pair.after)
-    short = "too little sounds in both"
-    f0 = delivery.f0_contour
-    f0_name = "delivery.f0_contour_r"
-    return [
-        judged(
-            "delivery.energy_contour_r",
-            delivery.energy_contour,
-            limits["delivery.energy_contour_r"],
-            "the level's contour correlates by {:.2f}",
-            missing=short,
-        ),
-        judged(
-            "delivery.voicing_agreement",
-            delivery.voicing_agreement,
-            limits["delivery.voicing_agreement"],
-            "voicing agrees in {:.2f} of the time",
-            missing=short,
-            judge=delivery.judged_by,
-        ),
-        # A monotone voice is a choice of the recipe, and pyworld an extra: only told, if missing.
-        judged(
-            f0_name,
-            f0,
-            limits[f0_name] if f0 is not None else None,
-            "the contour of f0 correlates by {:.2f}",
-            missing=f0_missing() or "too little is voiced in both, or it is monotone",
-            judge=delivery.judged_by,
-        ),
-    ]
+def _f0(pair: Pair, limits: Limits) -> Measure:
+    delivery = pair.delivery
+    name = "delivery.f0_contour_r"
+    # A monotone voice is a choice of the recipe, and pyworld an extra: only told, if missing.
+    return judged(
+        name,
+        delivery.f0_contour,
+        limits[name] if delivery.f0_contour is not None else None,
+        "the contour of f0 correlates by {:.2f}",
+        missing=f0_missing() or "too little is voiced in both, or it is monotone",
+        judge=delivery.judged_by,
+    )
 
 
 def _signal(pair: Pair, limits: Limits) -> list[Measure]:

@@ -16,6 +16,7 @@ __all__ = ["Timing", "compare_timing"]
 # Sounds begin and end a little earlier or later once their spectrum is another: a closure or a
 # faint ending counts as a change only beyond this.
 _TOLERANCE_S = 0.1
+_LEAST_S = 0.1  # beyond that, which counts as a sound lost or added
 _KEPT_SHARE = 0.5  # of a pause that must be silent still
 
 Bool = npt.NDArray[np.bool_]
@@ -34,6 +35,8 @@ class Timing:
     longest_lost_s, longest_added_s : float
         The longest stretch that sounds in the original alone, and in the output alone, but for
         0.1 s at its edges.
+    lost_s, added_s : float
+        All such stretches of 0.1 s or more together.
     pauses_kept : float or None
         Share of the original's pauses of 0.25 s or more of which at least half is silent still;
         None where it has none.
@@ -45,6 +48,8 @@ class Timing:
     agreement: float
     longest_lost_s: float
     longest_added_s: float
+    lost_s: float
+    added_s: float
     pauses_kept: float | None
     pauses: int
 
@@ -69,12 +74,15 @@ def compare_timing(original: Analysis, anonymized: Analysis) -> Timing | None:
         loud = _moved(anonymized.level.is_loud, moved, len(sounds))
     first, end = stretches(sounds, True)[0][0], stretches(sounds, True)[-1][1]
     pauses = [(first + start, first + stop) for start, stop in stretches(sounds[first:end], False)]
+    lost, added = _alone_s(original.level.is_loud, made), _alone_s(loud, sounds)
     silent = [1.0 - float(made[start:stop].mean()) for start, stop in pauses]
     return Timing(
         lag_s,
         float((made == sounds).mean()),
-        _longest_s(original.level.is_loud, made),
-        _longest_s(loud, sounds),
+        max(lost, default=0.0),
+        max(added, default=0.0),
+        sum(part for part in lost if part > _LEAST_S - FRAME_HOP_S / 2),
+        sum(part for part in added if part > _LEAST_S - FRAME_HOP_S / 2),
         float(np.mean([share >= _KEPT_SHARE for share in silent])) if pauses else None,
         len(pauses),
     )
@@ -87,9 +95,8 @@ def _moved(mask: Bool, frames: int, count: int) -> Bool:
     return mask[np.clip(at, 0, len(mask) - 1)] & inside
 
 
-def _longest_s(here: Bool, there: Bool) -> float:
-    """Return how long the longest sound of one is that the other has nothing of, without edges."""
+def _alone_s(here: Bool, there: Bool) -> list[float]:
+    """Return how long the sounds of one are that the other has nothing of, without edges."""
     edge = round(_TOLERANCE_S / FRAME_HOP_S)
     near = np.convolve(there, np.ones(2 * edge + 1), "full")[edge:-edge] > 0.5
-    alone = [stop - start for start, stop in stretches(here & ~near, True)]
-    return max(alone, default=0) * FRAME_HOP_S
+    return [(stop - start) * FRAME_HOP_S for start, stop in stretches(here & ~near, True)]
