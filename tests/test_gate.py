@@ -176,7 +176,7 @@ def test_another_language_is_not_measured() -> None:
 
 def test_phones_of_a_recording_agree_with_themselves_at_any_gain() -> None:
     sound = speech(4.0)
-    found = agreement(sound, sound * np.float32(0.05))
+    found = agreement(phones_heard(sound), phones_heard(sound * np.float32(0.05)))
     assert found.mean > 0.99
     assert found.worst > 0.98
     likely = phones_heard(sound)
@@ -204,7 +204,8 @@ def test_more_harm_is_never_better_on_average() -> None:
 
 def test_it_does_not_matter_which_of_two_is_the_original() -> None:
     original, made, _ = anonymized(clip_names()[2])
-    one, other = agreement(original, made), agreement(made, original)
+    before, after = phones_heard(original), phones_heard(made)
+    one, other = agreement(before, after), agreement(after, before)
     assert one.mean == pytest.approx(other.mean, abs=0.03)
     assert one.worst == pytest.approx(other.worst, abs=0.1)
 
@@ -213,7 +214,8 @@ def test_it_does_not_matter_which_of_two_is_the_original() -> None:
 def test_any_length_has_phones(count: int) -> None:
     sound = speech(1.0)[:count]
     assert len(phones_heard(sound)) == len(phone_bands(sound)) == count // 320
-    assert 0.0 <= agreement(sound, sound).mean <= 1.0 + 1e-6
+    likely = phones_heard(sound)
+    assert 0.0 <= agreement(likely, likely).mean <= 1.0 + 1e-6
 
 
 class Harmful(Anonymizer):

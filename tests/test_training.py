@@ -12,13 +12,14 @@ import pytest
 import sounds
 
 from voiceanon.bottleneck import decoder, encoder, make_bottleneck_model
+from voiceanon.checks.phones import PHONES
 from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
 from voiceanon.privacy.drawing import normal
 from voiceanon.profile import Profiler
 from voiceanon.template import tables, whole_removal
 from voiceanon.training.material import Material, Utterance, plain_values, speech_frames
-from voiceanon.training.phones import PHONES, aligned, learn_ear
+from voiceanon.training.phones import aligned, learn_ear
 from voiceanon.training.prepared import GAP, Prepared, prepare, prosody_of
 from voiceanon.training.voices import Voices, learn_voices
 from voiceanon.warping import tract_warp

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon.checks.phones import Float32, phones_heard
 from voiceanon.checks.pitch import F0Track, f0_missing, f0_track, voicing_track
+from voiceanon.checks.rhythm import rhythm_of
 from voiceanon.checks.sound import (
     FRAME_HOP_S,
     RATE_HZ,
@@ -15,7 +17,6 @@ from voiceanon.checks.sound import (
     Level,
     checked,
     level_of,
-    stretches,
 )
 from voiceanon.checks.transcript import Transcript
 
@@ -26,7 +27,6 @@ __all__ = [
     "measures_missing",
     "measures_of",
     "speech_measures",
-    "syllable_nuclei_s",
 ]
 
 # Each with its source: see `speech_measures`.
@@ -41,10 +41,6 @@ MEASURES = (
     "filled_pauses",
 )
 
-# Two nuclei are two when the level dips by this much between them (de Jong & Wempe 2009).
-_DIP_DB = 2.0
-# Voiced frames within this of a peak make it a nucleus.
-_NEAR_S = 0.015
 # A range told by less voice is a guess.
 _LEAST_VOICED_S = 0.1
 
@@ -60,20 +56,22 @@ class Analysis:
     f0 : F0Track or None
         By pyworld; None where it is not installed.
     voicing : F0Track
-        By the autocorrelation tracker, with pyworld and without: syllables counted by it agree
-        better with transcripts, and count the same wherever they are counted.
+        By the autocorrelation tracker, with pyworld and without.
+    phones : ndarray of float32, shape (t, 40)
+        How likely each phone is every 20 ms, as `voiceanon.checks.phones.phones_heard` tells.
     """
 
     level: Level | None
     f0: F0Track | None
     voicing: F0Track
+    phones: Float32
 
     @property
     def judged_by(self) -> str:
         """Which estimators told f0 and voicing."""
         if self.f0 is None:
             return f"{self.voicing.judged_by}; no f0 without pyworld"
-        return f"f0: {self.f0.judged_by}; syllables: {self.voicing.judged_by}"
+        return f"f0: {self.f0.judged_by}"
 
 
 def analyse(
@@ -97,7 +95,8 @@ def analyse(
     """
     wave = checked(samples, rate)
     f0 = None if not with_f0 or f0_missing() else f0_track(wave)
-    return Analysis(level_of(wave), f0, voicing_track(wave))
+    phones = phones_heard(wave.astype(np.float32))
+    return Analysis(level_of(wave), f0, voicing_track(wave), phones)
 
 
 def speech_measures(
@@ -108,13 +107,13 @@ def speech_measures(
 ) -> dict[str, float | None]:
     """Return the assessment measures of a recording; no measure depends on its gain.
 
-    The response is what lies between the first sound and the last: silence before and after is no
+    The response is what lies between the first phone and the last: silence before and after is no
     part of it.
 
-    - ``speech_rate_syllables_per_s``: syllable nuclei per second of the response. Nuclei are voiced
-      peaks of the level, above the silence, with dips of 2 dB between them (de Jong & Wempe,
-      Behavior Research Methods 2009); the level is that of 300 to 3300 Hz, which agreed better
-      with the syllables of transcripts than the whole band.
+    - ``speech_rate_syllables_per_s``: syllables per second of the response. They are the vowels
+      that a network of English phones expects (Yuan & Liberman, Interspeech 2010), which agrees
+      far better with the syllables of transcripts than peaks of the level do (de Jong & Wempe,
+      Behavior Research Methods 2009), and stays when the voice is another; see `Rhythm`.
     - ``articulation_rate_syllables_per_s``: the same per second of sound, pauses left out.
     - ``pause_rate_per_s``: silences of at least 0.25 s inside the response, per second of it
       (threshold: Goldman-Eisler 1968; De Jong & Bosker 2013).
@@ -158,17 +157,14 @@ def measures_of(
     level = analysis.level
     if level is None or not level.is_sounding.any():
         return made
-    sounds = stretches(level.is_sounding, True)
-    first, end = sounds[0][0], sounds[-1][1]
-    response_s = (end - first) * FRAME_HOP_S
-    sounding_s = int(level.is_sounding.sum()) * FRAME_HOP_S
-    pauses_s = [(b - a) * FRAME_HOP_S for a, b in stretches(level.is_sounding[first:end], False)]
-    syllables = len(_nuclei(level, analysis.voicing))
-    made["speech_rate_syllables_per_s"] = syllables / response_s
-    made["articulation_rate_syllables_per_s"] = syllables / sounding_s
-    made["pause_rate_per_s"] = len(pauses_s) / response_s
-    made["mean_pause_s"] = float(np.mean(pauses_s)) if pauses_s else None
-    made["phonation_ratio"] = sounding_s / response_s
+    rhythm = rhythm_of(analysis.phones)
+    if rhythm is not None:
+        pauses_s = rhythm.pauses_s
+        made["speech_rate_syllables_per_s"] = rhythm.syllables / rhythm.response_s
+        made["articulation_rate_syllables_per_s"] = rhythm.syllables / rhythm.sounding_s
+        made["pause_rate_per_s"] = len(pauses_s) / rhythm.response_s
+        made["mean_pause_s"] = float(np.mean(pauses_s)) if pauses_s else None
+        made["phonation_ratio"] = rhythm.sounding_s / rhythm.response_s
     made["loudness_range_db"] = _between(level.smooth_db[level.is_sounding], 10, 95)
     if analysis.f0 is not None:
         voice_hz = _voice_hz(level, analysis.f0)
@@ -181,33 +177,6 @@ def measures_missing() -> dict[str, str]:
     """Return, by name, why measures cannot be had here, whatever the recording."""
     reason = f0_missing()
     return {} if reason is None else {"f0_range_semitones": reason}
-
-
-def syllable_nuclei_s(analysis: Analysis) -> Float64:
-    """Return the times of the syllable nuclei, in seconds, ascending."""
-    if analysis.level is None:
-        return np.zeros(0)
-    return _nuclei(analysis.level, analysis.voicing).astype(np.float64) * FRAME_HOP_S
-
-
-def _nuclei(level: Level, voicing: F0Track) -> npt.NDArray[np.int64]:
-    from scipy.signal import find_peaks
-
-    lowest = float(level.vowel_db.min()) - _DIP_DB
-    # A recording may begin or end in a syllable: silence is put around it.
-    padded = np.pad(level.vowel_db, 1, constant_values=lowest)
-    peaks, _ = find_peaks(padded, height=level.silence_db, prominence=_DIP_DB)
-    peaks = peaks - 1
-    peaks = peaks[level.is_sounding[peaks]]
-    frames_s = np.flatnonzero(voicing.f0_hz > 0) * voicing.hop_s
-    if not len(frames_s):
-        return np.zeros(0, np.int64)
-    at_s = peaks * FRAME_HOP_S
-    after = np.minimum(np.searchsorted(frames_s, at_s), len(frames_s) - 1)
-    before = np.maximum(after - 1, 0)
-    distance_s = np.minimum(np.abs(frames_s[after] - at_s), np.abs(frames_s[before] - at_s))
-    near: npt.NDArray[np.int64] = peaks[distance_s <= _NEAR_S]
-    return near
 
 
 def _voice_hz(level: Level, f0: F0Track) -> Float64:

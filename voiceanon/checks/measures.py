@@ -202,7 +202,7 @@ def why_not_judged(language: str) -> str:
 
 
 def _agreement(pair: Pair, limits: Limits, not_judged: str) -> list[Measure]:
-    found = None if not_judged else agreement(pair.original, pair.anonymized)
+    found = None if not_judged else agreement(pair.before.phones, pair.after.phones)
     missing = not_judged
     if found is not None:
         if found.speech_s < _LEAST_SPEECH_S:

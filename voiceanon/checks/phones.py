@@ -19,16 +19,33 @@ from voiceanon.bottleneck import network_tables
 from voiceanon.checks.bands import mel_power
 from voiceanon.checks.sound import RATE_HZ
 
-__all__ = ["JUDGE_BANDS", "Agreement", "agreement", "phone_bands", "phones_heard"]
+__all__ = [
+    "JUDGE_BANDS",
+    "PHONES",
+    "PHONE_S",
+    "SILENCE",
+    "Agreement",
+    "agreement",
+    "phone_bands",
+    "phones_heard",
+]
+
+# The phones of pocketsphinx' English model, those of the CMU dictionary; its noises are silence.
+PHONES = (
+    "SIL",
+    *"AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG".split(),
+    *"OW OY P R S SH T TH UH UW V W Y Z ZH".split(),
+)
+SILENCE = 0  # its place among them
 
 JUDGE_BANDS = 40
 _FRAMES_A_SECOND = 50
+PHONE_S = 1 / _FRAMES_A_SECOND
 _FRAME = RATE_HZ // _FRAMES_A_SECOND
 _RANGE = 1e-6  # of the power of loud bands: fainter ones are as good as silent
 _LOUD_PERCENTILE = 99.5
 _ACTIVE = 1e-3  # of it: what the mean of each band is taken of
 _SPREAD = 0.8  # decades
-_SILENCE = 0  # the class of pauses
 _REACH = _FRAMES_A_SECOND  # how far a frame may lie from where it was
 _FRAMES_AT_ONCE = 256
 _CHANGE_COST = 0.2  # of one frame more or less of delay
@@ -99,13 +116,13 @@ class Agreement:
     speech_s: float
 
 
-def agreement(original: Float32, anonymized: Float32) -> Agreement:
+def agreement(before: Float32, after: Float32) -> Agreement:
     """Return how well the phones of a recording and its output agree.
 
     Parameters
     ----------
-    original, anonymized : ndarray of float32, shape (n,)
-        Mono, 16 kHz, of about one length.
+    before, after : ndarray of float32, shape (t, 40)
+        What `phones_heard` tells of both, of about one length.
 
     Notes
     -----
@@ -113,15 +130,14 @@ def agreement(original: Float32, anonymized: Float32) -> Agreement:
     of least change of delay within ±1 s that agrees best (Sakoe & Chiba 1978): when things are said
     is judged elsewhere.
     """
-    before, after = phones_heard(original), phones_heard(anonymized)
-    spoken = before[:, _SILENCE] < 0.5
+    spoken = before[:, SILENCE] < 0.5
     speech_s = float(spoken.sum()) / _FRAMES_A_SECOND
     sure = float(before[spoken, 1:].max(1).mean()) if spoken.any() else 0.0
     if not len(before) or not len(after):
         return Agreement(0.0, 0.0, sure, speech_s)
     alike, at = _along_the_best_path(before, after)
     inside = (at >= 0) & (at < len(after))
-    either = spoken | (inside & (after[np.clip(at, 0, len(after) - 1), _SILENCE] < 0.5))
+    either = spoken | (inside & (after[np.clip(at, 0, len(after) - 1), SILENCE] < 0.5))
     if not either.any():
         return Agreement(0.0, 0.0, sure, speech_s)
     alike = alike[either]

@@ -36,18 +36,15 @@ class Level:
     smooth_db : ndarray of float64, shape (frames,)
         Level in windows of 64 ms, relative to the loud parts (0 dB is the level that one frame in
         a hundred exceeds): syllables show, periods of the voice do not.
-    vowel_db : ndarray of float64, shape (frames,)
-        The same between 300 and 3300 Hz, where vowels stand out from the consonants around them.
     is_sounding : ndarray of bool, shape (frames,)
         Whether somebody speaks, gaps under 0.25 s included.
     is_loud : ndarray of bool, shape (frames,)
         Whether the frame itself is above the silence, gaps of any length left out.
     silence_db : float
-        The threshold, on both scales.
+        The threshold.
     """
 
     smooth_db: Float64
-    vowel_db: Float64
     is_sounding: Bool
     is_loud: Bool
     silence_db: float
@@ -103,10 +100,9 @@ def level_of(samples: npt.NDArray[np.floating]) -> Level | None:
     if np.max(np.abs(wave)) < 1e-9:
         return None
     # Rumble and mains hum below the voice are no speech.
-    voice = _band(wave, 60.0)
+    voice = _without_rumble(wave)
     smooth_db, quick_db = _level_db(voice, 25), _level_db(voice, 9)
-    vowel_db = _level_db(_band(wave, 300.0, 3300.0), 25)
-    if smooth_db is None or quick_db is None or vowel_db is None:
+    if smooth_db is None or quick_db is None:
         return None
     silence_db = _silence_db(smooth_db)
     is_loud = quick_db > silence_db
@@ -114,7 +110,7 @@ def level_of(samples: npt.NDArray[np.floating]) -> Level | None:
     is_sounding = _without(is_loud, False, _ONE_SOUND_S)
     is_sounding = _without(is_sounding, True, _SHORTEST_SOUND_S)
     is_sounding = _without(is_sounding, False, PAUSE_S)
-    return Level(smooth_db, vowel_db, is_sounding, is_loud & is_sounding, silence_db)
+    return Level(smooth_db, is_sounding, is_loud & is_sounding, silence_db)
 
 
 def stretches(mask: Bool, value: bool) -> list[tuple[int, int]]:
@@ -124,13 +120,10 @@ def stretches(mask: Bool, value: bool) -> list[tuple[int, int]]:
     return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
-def _band(wave: Float64, low_hz: float, high_hz: float | None = None) -> Float64:
+def _without_rumble(wave: Float64) -> Float64:
     from scipy.signal import butter, sosfiltfilt
 
-    edges = low_hz if high_hz is None else [low_hz, high_hz]
-    kind = "highpass" if high_hz is None else "bandpass"
-    sections = butter(2, edges, kind, fs=RATE_HZ, output="sos")
-    return np.asarray(sosfiltfilt(sections, wave), np.float64)
+    return np.asarray(sosfiltfilt(butter(2, 60.0, "highpass", fs=RATE_HZ, output="sos"), wave))
 
 
 def _level_db(wave: Float64, blocks: int) -> Float64 | None:

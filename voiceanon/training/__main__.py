@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from voiceanon.checks.optional import load
+from voiceanon.checks.phones import PHONES
 from voiceanon.keys import Draws
 from voiceanon.privacy.corpora import read_corpus
 from voiceanon.training.command import Saying, arguments_of, run
@@ -22,7 +23,6 @@ from voiceanon.training.export import exported
 from voiceanon.training.learning import Learning, Trainer
 from voiceanon.training.material import gather
 from voiceanon.training.networks import LETTERS, Shape, build
-from voiceanon.training.phones import PHONES
 from voiceanon.training.prepared import prepare, tell_phones
 from voiceanon.training.recogniser import Recogniser
 from voiceanon.training.teacher import Teacher

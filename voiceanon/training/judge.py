@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from voiceanon.anonymizer import Anonymizer
 from voiceanon.checks.optional import load
-from voiceanon.checks.phones import JUDGE_BANDS, phone_bands
+from voiceanon.checks.phones import JUDGE_BANDS, PHONES, phone_bands
 from voiceanon.checks.sound import RATE_HZ
 from voiceanon.keys import Draws
 from voiceanon.privacy.corpora import read_corpus
@@ -30,7 +30,6 @@ from voiceanon.training.command import Saying, arguments_of, run
 from voiceanon.training.export import folded, packed
 from voiceanon.training.material import gather, usable
 from voiceanon.training.networks import stack
-from voiceanon.training.phones import PHONES
 from voiceanon.training.prepared import tell_phones
 from voiceanon.training.teacher import Teacher
 

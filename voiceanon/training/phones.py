@@ -12,20 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.checks.optional import load
+from voiceanon.checks.phones import PHONES
 from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
 from voiceanon.privacy.drawing import integers
 from voiceanon.training.teacher import FEATURES_A_SECOND
 
-__all__ = ["PHONES", "SILENCE", "Ear", "aligned", "learn_ear"]
+__all__ = ["Ear", "aligned", "learn_ear"]
 
-# The phones of pocketsphinx' English model, those of the CMU dictionary; its noises are silence.
-PHONES = (
-    "SIL",
-    *"AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG".split(),
-    *"OW OY P R S SH T TH UH UW V W Y Z ZH".split(),
-)
-SILENCE = 0
 _RATE = 16_000
 _SCORES_A_SECOND = 100  # of pocketsphinx
 _HIDDEN, _FRAMES_A_STEP, _PASSES = 384, 1024, 3

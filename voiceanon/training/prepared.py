@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon.checks.phones import SILENCE
 from voiceanon.keys import Draws
 from voiceanon.privacy.drawing import permutation
 from voiceanon.training.material import (
@@ -20,7 +21,7 @@ from voiceanon.training.material import (
     speech_frames,
 )
 from voiceanon.training.networks import LETTERS
-from voiceanon.training.phones import SILENCE, learn_ear
+from voiceanon.training.phones import learn_ear
 from voiceanon.training.voices import Voices, learn_voices
 
 __all__ = ["GAP", "Batch", "Prepared", "prepare", "prosody_of", "tell_phones"]
