@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,31 @@ from typing import NamedTuple
 from voiceanon.errors import DestinationError, InputError
 from voiceanon.formats import AUDIO_SUFFIXES, OUTPUT_FORMATS, looks_like_audio
 
-__all__ = ["Job", "LeftOut", "Plan", "make_folder", "plan_files", "refuse_existing"]
+__all__ = ["Job", "Kind", "LeftOut", "Plan", "make_folder", "plan_files", "refuse_existing"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What files a plan reads and writes.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of str
+        Suffixes, with their dots and in lower case.
+    called : str
+        What an input is.
+    looks_like_one : callable
+        Whether a file begins like an input, whatever its name.
+    """
+
+    inputs: tuple[str, ...] = tuple(AUDIO_SUFFIXES)
+    outputs: tuple[str, ...] = tuple(OUTPUT_FORMATS)
+    called: str = "audio"
+    looks_like_one: Callable[[Path], bool] = looks_like_audio
+
+    def is_output_name(self, out: Path) -> bool:
+        """Whether a path names an output file rather than a folder."""
+        return out.suffix.lower() in self.outputs and not out.is_dir()
 
 
 class Job(NamedTuple):
@@ -52,6 +76,7 @@ def plan_files(
     out: str | os.PathLike[str],
     *,
     suffix: str | None = None,
+    kind: Kind | None = None,
 ) -> Plan:
     """Say which input file becomes which output file; nothing is written.
 
@@ -68,7 +93,9 @@ def plan_files(
     out : path
         A folder, made later if need be; or, for a single input file, the output file.
     suffix : str, optional
-        ``".flac"`` (the default, unless `out` is a file) or ``".wav"``.
+        One of the kind's; its first by default, unless `out` is a file.
+    kind : Kind, optional
+        What is read and written; by default recordings into recordings.
 
     Returns
     -------
@@ -78,7 +105,7 @@ def plan_files(
     Raises
     ------
     InputError
-        If an input does not exist or the suffix is neither of the two.
+        If an input does not exist or the suffix is none of the kind's.
     DestinationError
         If `out` is an input or lies inside an input folder.
 
@@ -89,13 +116,14 @@ def plan_files(
     """
     roots = [Path(given) for given in inputs]
     out = Path(out)
-    if suffix is not None and suffix not in OUTPUT_FORMATS:
-        raise InputError(f"format is {suffix!r}; it must be one of {', '.join(OUTPUT_FORMATS)}")
+    kind = Kind() if kind is None else kind
+    if suffix is not None and suffix not in kind.outputs:
+        raise InputError(f"format is {suffix!r}; it must be one of {', '.join(kind.outputs)}")
     for root in roots:
         if not os.path.lexists(root):
             raise InputError(f"input {str(root)!r} does not exist")
         _refuse_overlap(root, out)
-    to_file = len(roots) == 1 and not roots[0].is_dir() and _is_output_name(out)
+    to_file = len(roots) == 1 and not roots[0].is_dir() and kind.is_output_name(out)
     if to_file and suffix is not None and out.suffix.lower() != suffix:
         raise InputError(f"output {out.name!r} does not end in {suffix}, the format asked for")
     jobs: list[Job] = []
@@ -104,7 +132,7 @@ def plan_files(
     taken: set[str] = set()
     for root in roots:
         prefix = Path(root.resolve().name) if len(roots) > 1 and root.is_dir() else Path()
-        for source, below, problem in _find(root):
+        for source, below, problem in _find(root, kind):
             if problem is not None:
                 left_out.append(LeftOut(source, *problem))
                 continue
@@ -116,7 +144,7 @@ def plan_files(
             relative = prefix / below
             destination = out
             if not to_file:
-                destination = out / _free_name(relative, suffix or ".flac", taken)
+                destination = out / _free_name(relative, suffix or kind.outputs[0], kind, taken)
             jobs.append(Job(source, destination, relative.as_posix()))
     return Plan(tuple(jobs), tuple(left_out))
 
@@ -155,18 +183,20 @@ def make_folder(folder: Path) -> list[Path]:
     return missing
 
 
-def _find(root: Path) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
+def _find(root: Path, kind: Kind) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
     """Each file below `root` in order of name: path, path below the root, and why not, if not."""
     if root.is_symlink():
         yield root, Path(root.name), ("failed", "is a symbolic link; links are not followed")
     elif root.is_dir():
-        yield from _search(root, Path())
+        yield from _search(root, Path(), kind)
     else:
         # Given by name: it is worked on whatever it is called, and fails with a reason.
         yield root, Path(root.name), None
 
 
-def _search(folder: Path, below: Path) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
+def _search(
+    folder: Path, below: Path, kind: Kind
+) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -179,20 +209,20 @@ def _search(folder: Path, below: Path) -> Iterator[tuple[Path, Path, tuple[str, 
         elif entry.is_symlink():
             yield path, relative, ("skipped", "symbolic link")
         elif entry.is_dir(follow_symlinks=False):
-            yield from _search(path, relative)
+            yield from _search(path, relative, kind)
         elif not entry.is_file(follow_symlinks=False):
             yield path, relative, ("skipped", "not a regular file")
-        elif path.suffix.lower() in AUDIO_SUFFIXES or looks_like_audio(path):
+        elif path.suffix.lower() in kind.inputs or kind.looks_like_one(path):
             yield path, relative, None
         else:
-            yield path, relative, ("skipped", "not audio")
+            yield path, relative, ("skipped", f"not {kind.called}")
 
 
-def _free_name(relative: Path, suffix: str, taken: set[str]) -> Path:
+def _free_name(relative: Path, suffix: str, kind: Kind, taken: set[str]) -> Path:
     """The output's path below the output folder, different from all before it."""
     parts = [_plain(part) for part in relative.parts]
     stem, own_suffix = os.path.splitext(parts[-1])  # noqa: PTH122 (a name, not a path)
-    if own_suffix.lower() not in AUDIO_SUFFIXES:
+    if own_suffix.lower() not in kind.inputs:
         stem = parts[-1]
     number = 1
     while True:
@@ -209,10 +239,6 @@ def _free_name(relative: Path, suffix: str, taken: set[str]) -> Path:
 def _plain(name: str) -> str:
     """A file name without control, formatting or undecodable characters."""
     return "".join(letter if letter.isprintable() else "_" for letter in name)
-
-
-def _is_output_name(out: Path) -> bool:
-    return out.suffix.lower() in OUTPUT_FORMATS and not out.is_dir()
 
 
 def _refuse_overlap(root: Path, out: Path) -> None:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voiceanon.cli.progress import RunProgress
+from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
-from voiceanon.cli.stop_request import StopRequest
-from voiceanon.cli.terminal import complain, note
-from voiceanon.errors import CheckError, InputError, SecretError, VoiceanonError
-from voiceanon.file_plan import Plan, make_folder, plan_files, refuse_existing
-from voiceanon.files import anonymize_file
-from voiceanon.formats import EmptyRecordingError
+from voiceanon.cli.terminal import note
+from voiceanon.errors import SecretError
+from voiceanon.file_plan import Job, plan_files
+from voiceanon.files import FileResult, anonymize_file
 
 if TYPE_CHECKING:
     from voiceanon.anonymizer import Anonymizer
 
-__all__ = ["anonymize", "make_anonymizer"]
-
-_SOME_FAILED = 3
-_SOME_HELD = 4
-_UNEXPECTED = 1
-_INTERRUPTED = 130
+__all__ = ["anonymize", "make_anonymizer", "read_secret"]
 
 
 class _Format(str, enum.Enum):
@@ -113,71 +105,25 @@ def anonymize(
     recording before it is delivered; where words or sounds were lost, other voices are drawn, and
     if none passes the recording is held: no output, a reason, and the exit code 4.
     """
-    started_s = time.monotonic()
     anonymizer, recipe_name = make_anonymizer(recipe, secret_file, allow_unprotected)
     plan = plan_files(inputs, out, suffix=f".{format_.value}" if format_ else None)
-    _check_plan(plan, overwrite)
+    check_plan(plan, overwrite=overwrite)
+
+    def work(job: Job, progress: Callable[[int, int], None]) -> FileResult:
+        return anonymize_file(
+            anonymizer,
+            job.source,
+            job.destination,
+            overwrite=overwrite,
+            recording=job.recording,
+            check=not no_check,
+            allow_unmeasured=allow_unmeasured,
+            language=language,
+            progress=progress,
+        )
+
     run = RunReport(len(plan.jobs) + len(plan.left_out), recipe_name, json_lines)
-    run.debug = bool(context.obj and context.obj["debug"])
-    for left_out in plan.left_out:
-        run.left_out(left_out)
-    gate = {
-        "check": not no_check,
-        "allow_unmeasured": allow_unmeasured,
-        "language": language,
-    }
-    try:
-        _do_jobs(run, anonymizer, plan, overwrite, gate)
-    except KeyboardInterrupt:
-        run.interrupted = True
-    run.close(time.monotonic() - started_s)
-    _leave(run)
-
-
-def _do_jobs(
-    run: RunReport, anonymizer: Anonymizer, plan: Plan, overwrite: bool, gate: dict[str, Any]
-) -> None:
-    with StopRequest() as stop, RunProgress(plan.jobs) as progress:
-
-        def advance(done: int, total: int) -> None:
-            stop.check()
-            progress.advance(done, total)
-
-        for job in plan.jobs:
-            stop.check()
-            progress.begin(job)
-            made: list[Path] = []
-            try:
-                made = make_folder(job.destination.parent)
-                done = anonymize_file(
-                    anonymizer,
-                    job.source,
-                    job.destination,
-                    overwrite=overwrite,
-                    recording=job.recording,
-                    progress=advance,
-                    **gate,
-                )
-            except EmptyRecordingError as error:
-                run.not_done(job, "empty", error)
-            except CheckError as error:
-                run.held(job, error)
-            except VoiceanonError as error:
-                run.not_done(job, "failed", error)
-            except Exception as error:
-                # One bad recording never stops the run: it is recorded, and the run ends with 1.
-                if run.debug:
-                    raise
-                run.unexpected = True
-                run.not_done(job, "failed", f"unexpected {type(error).__name__}")
-            else:
-                run.done(done)
-            finally:
-                # Folders that the recording needed and now stay empty; all others refuse.
-                with contextlib.suppress(OSError):
-                    for folder in made:
-                        folder.rmdir()
-            progress.end(job, run.audio_s)
+    do_run(context, run, plan, work)
 
 
 def make_anonymizer(
@@ -191,11 +137,11 @@ def make_anonymizer(
         chosen = Recipe.read(recipe, allow_unprotected=allow_unprotected)
     else:
         chosen = Recipe.named(recipe, allow_unprotected=allow_unprotected)
-    secret = None if secret_file is None else _read_secret(secret_file)
+    secret = None if secret_file is None else read_secret(secret_file)
     return Anonymizer(chosen, secret=secret), chosen.name
 
 
-def _read_secret(path: Path) -> bytes:
+def read_secret(path: Path) -> bytes:
     """32 bytes from a file; messages never show any of its content."""
     from voiceanon.keys import SECRET_BYTES
 
@@ -218,28 +164,3 @@ def _read_secret(path: Path) -> bytes:
             f"secret file must hold {SECRET_BYTES} bytes or {2 * SECRET_BYTES} hexadecimal digits"
         )
     return decoded
-
-
-def _check_plan(plan: Plan, overwrite: bool) -> None:
-    """Refuse before any work: nothing to do, or outputs in the way."""
-    failed = any(left_out.status == "failed" for left_out in plan.left_out)
-    if not plan.jobs and not failed:
-        raise InputError(f"no recordings found ({len(plan.left_out)} files left out)")
-    if not overwrite:
-        refuse_existing(plan)
-    if plan.jobs:
-        make_folder(plan.jobs[0].destination.parent)
-
-
-def _leave(run: RunReport) -> None:
-    """End with the exit code that the results ask for."""
-    if run.interrupted:
-        complain("interrupted; what is done is whole, and nothing is left half-written")
-        raise typer.Exit(_INTERRUPTED)
-    if run.unexpected:
-        complain("an unexpected error; run again with `voiceanon --debug anonymize …`")
-        raise typer.Exit(_UNEXPECTED)
-    if run.count("failed") or not run.count("done") + run.count("held"):
-        raise typer.Exit(_SOME_FAILED)
-    if run.count("held"):
-        raise typer.Exit(_SOME_HELD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class RunReport:
     """
 
     def __init__(self, inputs: int, recipe_name: str, json_lines: bool) -> None:
+        self._started_s = time.monotonic()
         self.audio_s = 0.0
         self.unexpected = False
         self.interrupted = False
@@ -97,8 +99,9 @@ class RunReport:
             }
         )
 
-    def close(self, elapsed_s: float) -> None:
+    def close(self) -> None:
         """Print the summary."""
+        elapsed_s = time.monotonic() - self._started_s
         counts = {status: self.count(status) for status in _STYLES}
         if self._json_lines:
             print_json(
