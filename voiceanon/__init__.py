@@ -20,6 +20,7 @@ from voiceanon.errors import (
     VoiceanonError,
 )
 from voiceanon.frames import Frames, analyze, synthesize
+from voiceanon.measures import Measures
 from voiceanon.profile import Profile, profile
 from voiceanon.recipe import Recipe
 from voiceanon.version import __version__
@@ -33,6 +34,7 @@ __all__ = [
     "DestinationError",
     "Frames",
     "InputError",
+    "Measures",
     "Profile",
     "Recipe",
     "RecipeError",

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from voiceanon.audio import check_audio, check_rate
-from voiceanon.bottleneck import FRAME_S, bits_per_second, bottleneck_tables
-from voiceanon.errors import InputError
+from voiceanon.bottleneck import FRAME_S, bits_per_second, bottleneck_tables, model_name
+from voiceanon.coding.content import Content
+from voiceanon.coding.description_code import Tracks
+from voiceanon.container.sealing import Key
+from voiceanon.container.voa import Level, read_voa, write_voa
+from voiceanon.errors import InputError, RecordingError
 from voiceanon.frames import fill
 from voiceanon.keys import check_secret, fresh_secret
 from voiceanon.profile import Profiler
 from voiceanon.recipe import Recipe
 from voiceanon.speaking import Labels, Speaking
 from voiceanon.stream import Hearing
+from voiceanon.version import __version__
 from voiceanon.voice import Voice
 
-__all__ = ["Abstraction", "abstract"]
+__all__ = ["Abstraction", "abstract", "abstraction_of", "content_of", "from_chunks"]
 
 _BLOCK_S = 1
 _FRAMES_AT_ONCE = 50
+_RECIPE_BYTES = 8
+_PAUSE_STEP, _SILENT_STEP, _LOUDEST_STEP = -8, -20, 2
 
 Float32 = npt.NDArray[np.float32]
 
@@ -47,10 +57,16 @@ class Abstraction:
         Length of the recording, in samples.
     rate : int
         Of the recording, in Hz, and of what `render` returns.
+    model : str
+        Name of the tables that the units belong to (`voiceanon.bottleneck.model_name`), 16
+        hexadecimal digits.
+    recipe : str
+        The first 16 digits of the hash of the recipe that made it, or nothing.
 
     Notes
     -----
-    Two are equal when they hold the same; ``len`` is the length in whole seconds, rounded.
+    Two are equal when they hold the same, whichever recipe made them; ``len`` is the length in
+    whole seconds, rounded.
     """
 
     units: npt.NDArray[np.int8]
@@ -60,6 +76,8 @@ class Abstraction:
     pitch_levels: int
     n_samples: int
     rate: int
+    model: str = field(default_factory=model_name)
+    recipe: str = field(default="", compare=False)
 
     def __len__(self) -> int:
         return round(self.duration_s)
@@ -70,6 +88,7 @@ class Abstraction:
         return all(
             np.array_equal(getattr(self, field.name), getattr(other, field.name))
             for field in fields(self)
+            if field.compare
         )
 
     def __hash__(self) -> int:
@@ -111,6 +130,57 @@ class Abstraction:
             total -= float((share * np.log2(share)).sum())
         return total / FRAME_S
 
+    def save(
+        self, path: str | os.PathLike[str], *, key: Key | None = None, overwrite: bool = False
+    ) -> None:
+        """Store it in a file of its own, whole, for its owner's eyes only.
+
+        Parameters
+        ----------
+        path : path
+            A name that ends in ``.voa``, in an existing folder; `voiceanon.container.voa` has the
+            bytes.
+        key : bytes of length 32, or callable that returns them, optional
+            Encrypts it.
+        overwrite : bool
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        InputError
+            If it is not as described above, or a day long, or the package cryptography is missing.
+        DestinationError
+            If the place is refused.
+        SecretError
+            If the key is not 32 bytes.
+        """
+        made = bytes.fromhex(self.recipe).ljust(_RECIPE_BYTES, b"\0") + __version__.encode()
+        chunks = {b"CONT": content_of(self).to_bytes(), b"made": made}
+        write_voa(path, Level.CONTENT, chunks, key=key, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, key: Key | None = None) -> Abstraction:
+        """Return what was stored in a file.
+
+        Parameters
+        ----------
+        path : path
+            The file; it is not trusted.
+        key : bytes of length 32, or callable that returns them, optional
+            Of an encrypted file.
+
+        Raises
+        ------
+        RecordingError
+            If it is no such file, damaged, or holds measures.
+        SecretError
+            If the key is missing, another one, or given for a file that is not encrypted.
+        """
+        level, chunks = read_voa(path, key=key)
+        if level is not Level.CONTENT:
+            raise RecordingError("holds measures alone, no content: voiceanon.Measures loads it")
+        return from_chunks(chunks)
+
     def render(
         self,
         secret: bytes | None = None,
@@ -145,6 +215,7 @@ class Abstraction:
         """
         chosen = _bottleneck_recipe(recipe)
         secret = fresh_secret() if secret is None else check_secret(secret)
+        self._refuse_unspeakable()
         speaking = Speaking(chosen, self.rate, Labels(secret, recording, None), 0, voice=voice)
         frames = self._frames()
         steps = range(0, len(frames), _FRAMES_AT_ONCE)
@@ -152,6 +223,24 @@ class Abstraction:
         whole = np.empty(self.n_samples, np.float32)
         fill(whole, [*parts, *speaking.finish(self.n_samples)])
         return whole
+
+    def _refuse_unspeakable(self) -> None:
+        if self.model != model_name():
+            raise InputError(
+                f"the units belong to the tables {self.model}: installed are {model_name()}"
+            )
+        # As integers: the magnitude of -128 does not fit int8.
+        units, pitch = self.units.astype(int), self.pitch.astype(int)
+        levels = bottleneck_tables()["levels"][: units.shape[1]]
+        if units.shape[1] > len(levels) or (np.abs(units) > levels // 2).any():
+            raise InputError("units hold digits that the tables do not have")
+        is_step = (self.energy >= _PAUSE_STEP) & (self.energy <= _LOUDEST_STEP)
+        if not (is_step | (self.energy == _SILENT_STEP)).all():
+            raise InputError(
+                f"energy holds steps other than {_SILENT_STEP}, {_PAUSE_STEP} to {_LOUDEST_STEP}"
+            )
+        if (np.abs(pitch) > self.pitch_levels // 2).any():
+            raise InputError(f"pitch holds steps that {self.pitch_levels} levels do not have")
 
     def _frames(self) -> Float32:
         digits = len(bottleneck_tables()["levels"])
@@ -227,7 +316,74 @@ def abstract(
         pitch_levels=chosen.pitch_levels,
         n_samples=len(channel),
         rate=checked.rate,
+        recipe=chosen.hash[: 2 * _RECIPE_BYTES],
     )
+
+
+def content_of(described: Abstraction) -> Content:
+    """Return a description with its tracks coded, for storing.
+
+    Raises
+    ------
+    InputError
+        If it is not as `Abstraction` describes, or longer than a day.
+    """
+    tracks = Tracks(described.units, described.voiced, described.energy, described.pitch)
+    frames = len(tracks.energy)
+    for name, track in tracks._asdict().items():
+        wanted = np.bool_ if name == "voiced" else np.int8
+        is_shape = track.ndim == (2 if name == "units" else 1) and len(track) == frames
+        if track.dtype != wanted or not is_shape:
+            raise InputError(
+                f"{name} is of {track.dtype} and the shape {track.shape}: it must be of "
+                f"{wanted.__name__}, for {frames} frames"
+            )
+    if not _is_name(described.model) or not (_is_name(described.recipe) or not described.recipe):
+        raise InputError("model and recipe must be names of 16 hexadecimal digits")
+    return Content.of(
+        tracks,
+        pitch_levels=described.pitch_levels,
+        n_samples=described.n_samples,
+        rate=described.rate,
+        model=bytes.fromhex(described.model),
+    )
+
+
+def abstraction_of(content: Content, recipe: bytes = b"") -> Abstraction:
+    """Return the description that a stored content holds.
+
+    Raises
+    ------
+    RecordingError
+        If it is damaged.
+    """
+    tracks = content.tracks()
+    return Abstraction(
+        **tracks._asdict(),
+        pitch_levels=content.pitch_levels,
+        n_samples=content.n_samples,
+        rate=content.rate,
+        model=content.model.hex(),
+        recipe=recipe.hex() if any(recipe) else "",
+    )
+
+
+def from_chunks(chunks: Mapping[bytes, bytes]) -> Abstraction:
+    """Return the description that the chunks of a file hold, see `voiceanon.container.voa`.
+
+    Raises
+    ------
+    RecordingError
+        If they are damaged.
+    """
+    made = chunks.get(b"made", bytes(_RECIPE_BYTES))
+    if len(made) < _RECIPE_BYTES:
+        raise RecordingError("is damaged: what made it is cut off")
+    return abstraction_of(Content.from_bytes(chunks[b"CONT"]), made[:_RECIPE_BYTES])
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{16}", text) is not None
 
 
 def _bottleneck_recipe(recipe: object) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "draw_accent",
     "encoder",
     "make_bottleneck_model",
+    "model_name",
     "network_tables",
 ]
 
@@ -38,6 +40,19 @@ def bottleneck_tables() -> Tables:
     """Return the arrays of ``models/bottleneck.npz`` by name; see ``models/bottleneck.md``."""
     with np.load(_PATH, allow_pickle=False) as archive:
         return {name: np.ascontiguousarray(archive[name]) for name in archive.files}
+
+
+@cache
+def model_name() -> str:
+    """Return what names the tables in a stored description: a hash of them, 16 hexadecimal digits.
+
+    Units of other tables mean other sounds.
+    """
+    found = blake2b(digest_size=8)
+    for name, table in sorted(bottleneck_tables().items()):
+        found.update(f"{name} {table.dtype.str} {table.shape} ".encode())
+        found.update(table.tobytes())
+    return found.hexdigest()
 
 
 @cache

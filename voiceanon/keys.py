@@ -12,7 +12,7 @@ import os
 
 from voiceanon.errors import InputError, SecretError
 
-__all__ = ["SECRET_BYTES", "Draws", "check_secret", "derive", "fresh_secret"]
+__all__ = ["SECRET_BYTES", "Draws", "check_secret", "derive", "fresh_nonce", "fresh_secret"]
 
 SECRET_BYTES = 32
 
@@ -34,6 +34,11 @@ def fresh_secret() -> bytes:
         32 bytes.
     """
     return os.urandom(SECRET_BYTES)
+
+
+def fresh_nonce(count: int) -> bytes:
+    """Return `count` new bytes from the operating system, for a cipher: they are no secret."""
+    return os.urandom(count)
 
 
 def check_secret(secret: object) -> bytes:

@@ -20,6 +20,9 @@ _HOW = {
     "faster_whisper": "pip install 'voiceanon[whisper]'",
     "onnxruntime": "pip install 'voiceanon[eval]'",
     "torch": "pip install torch",
+    "cryptography": "pip install 'voiceanon[encryption]'",
+    "pyarrow": "pip install 'voiceanon[arrow]'",
+    "keyring": "pip install keyring",
     "speechmos": "pip install --no-deps speechmos",
     "distillmos": "pip install --no-deps distillmos xls-r-sqa",
 }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -19,14 +18,14 @@ import numpy.typing as npt
 
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.formats.facts import check_channels, check_rate
+from voiceanon.formats.placing import NewFile, cause
 
 if TYPE_CHECKING:
     import soundfile
 
-__all__ = ["OUTPUT_FORMATS", "TEMPORARY_PREFIX", "AudioWriter"]
+__all__ = ["OUTPUT_FORMATS", "AudioWriter"]
 
 OUTPUT_FORMATS = {".flac": "FLAC", ".wav": "WAV"}
-TEMPORARY_PREFIX = ".voiceanon-"
 
 _MAX_FLAC_CHANNELS = 8
 # A WAV file states its size in 32 bits; libsndfile damages larger ones without a word.
@@ -36,7 +35,6 @@ _FULL_SCALE = 32768
 # Not a secret: dither must be the same in every run, so that outputs can be compared by hash.
 _DITHER_SEED = 0x766F696365
 _VERIFY_FRAMES = 65536
-_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class AudioWriter:
@@ -84,18 +82,13 @@ class AudioWriter:
         self.rate = check_rate(rate)
         self.channels = check_channels(channels)
         self.frames = int(frames)
-        self._overwrite = overwrite
         self._format = _check_format(self.path, self.channels, self.frames)
-        if not overwrite and os.path.lexists(self.path):
-            raise DestinationError("already exists; allow overwriting to replace it")
         self._written = 0
         self._dither = np.random.SFC64(_DITHER_SEED)
         self._spare = np.empty(0, np.float32)
         self._sum = hashlib.sha256()
         self._encoder: soundfile.SoundFile | None = None
-        self._descriptor = -1
-        self._is_pending = False
-        self._temporary = self.path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.part"
+        self._file = NewFile(self.path, overwrite=overwrite)
         try:
             self._open()
         except BaseException:
@@ -132,7 +125,7 @@ class AudioWriter:
         try:
             self._encoder.write(rounded)
         except (OSError, RuntimeError, AssertionError) as error:  # soundfile asserts a full write
-            raise DestinationError(f"cannot be written: {_cause(error)}") from error
+            raise DestinationError(f"cannot be written: {cause(error)}") from error
         self._written += samples.shape[1]
 
     def commit(self) -> None:
@@ -154,11 +147,11 @@ class AudioWriter:
             raise DestinationError("was committed twice or after it was closed")
         try:
             self._encoder.close()
-            os.fsync(self._descriptor)
+            self._file.sync()
             self._verify()
-            self._give_name()
+            self._file.give_name()
         except (OSError, RuntimeError) as error:
-            raise DestinationError(f"cannot be written: {_cause(error)}") from error
+            raise DestinationError(f"cannot be written: {cause(error)}") from error
         finally:
             self.abort()
 
@@ -168,12 +161,7 @@ class AudioWriter:
             with contextlib.suppress(OSError, RuntimeError):
                 self._encoder.close()
             self._encoder = None
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        if self._is_pending:
-            self._temporary.unlink(missing_ok=True)
-            self._is_pending = False
+        self._file.abort()
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -187,18 +175,15 @@ class AudioWriter:
         self.abort()
 
     def __del__(self) -> None:
-        if getattr(self, "_is_pending", False):
+        if hasattr(self, "_file"):
             self.abort()
 
     def _open(self) -> None:
         import soundfile
 
         try:
-            # Noted first: Ctrl-C may come between any two steps.
-            self._is_pending = True
-            self._descriptor = os.open(self._temporary, _NEW_FILE, 0o600)
             self._encoder = soundfile.SoundFile(
-                self._descriptor,
+                self._file.descriptor,
                 "w",
                 samplerate=self.rate,
                 channels=self.channels,
@@ -207,7 +192,7 @@ class AudioWriter:
                 closefd=False,
             )
         except (OSError, RuntimeError) as error:
-            raise DestinationError(f"cannot be written: {_cause(error)}") from error
+            raise DestinationError(f"cannot be written: {cause(error)}") from error
 
     def _round(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
         """Interleaved 16-bit samples, shape (n, channels)."""
@@ -241,7 +226,7 @@ class AudioWriter:
 
         found = hashlib.sha256()
         frames = 0
-        descriptor = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(self._file.temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             with soundfile.SoundFile(descriptor, closefd=False) as again:
                 same = (again.samplerate, again.channels) == (self.rate, self.channels)
@@ -255,28 +240,6 @@ class AudioWriter:
             os.close(descriptor)
         if not same or frames != self.frames or found.digest() != self._sum.digest():
             raise DestinationError("cannot be verified: it does not read back as it was written")
-
-    def _give_name(self) -> None:
-        """Rename atomically; without leave to overwrite, never onto an existing file."""
-        if self._overwrite:
-            self._temporary.replace(self.path)
-        else:
-            try:
-                # A hard link fails if the name is taken, where a rename would replace the file.
-                os.link(self._temporary, self.path, follow_symlinks=False)
-            except FileExistsError as error:
-                raise DestinationError("already exists; it appeared during the work") from error
-            except OSError:
-                # A file system without hard links: the gap between look and rename is accepted.
-                if os.path.lexists(self.path):
-                    raise DestinationError("already exists") from None
-                self._temporary.replace(self.path)
-            self._temporary.unlink(missing_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _check_format(path: Path, channels: int, frames: int) -> str:
@@ -292,10 +255,3 @@ def _check_format(path: Path, channels: int, frames: int) -> str:
     if format_ == "WAV" and frames * channels * _SAMPLE_BYTES > _MAX_WAV_DATA_BYTES:
         raise DestinationError("WAV holds at most 4 GiB; write FLAC")
     return format_
-
-
-def _cause(error: Exception) -> str:
-    """One line that names no path: the system's words, or the encoder's."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(getattr(error, "error_string", None) or type(error).__name__)
