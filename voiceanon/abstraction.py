@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from voiceanon.audio import check_audio, check_rate
 from voiceanon.bottleneck import FRAME_S, bits_per_second, bottleneck_tables, model_name
+from voiceanon.checks.assessment import speech_measures
 from voiceanon.coding.content import Content
 from voiceanon.coding.description_code import Tracks
 from voiceanon.container.sealing import Key
 from voiceanon.container.voa import Level, read_voa, write_voa
 from voiceanon.errors import InputError, RecordingError
-from voiceanon.frames import fill
-from voiceanon.keys import check_secret, fresh_secret
+from voiceanon.keys import SECRET_BYTES, check_secret, fresh_secret
+from voiceanon.measures import Measures
 from voiceanon.profile import Profiler
 from voiceanon.recipe import Recipe
 from voiceanon.speaking import Labels, Speaking
 from voiceanon.stream import Hearing
 from voiceanon.version import __version__
-from voiceanon.voice import Voice
+from voiceanon.voice import Voice, neutral_voice
 
-__all__ = ["Abstraction", "abstract", "abstraction_of", "content_of", "from_chunks"]
+__all__ = [
+    "Abstraction",
+    "abstract",
+    "abstraction_of",
+    "bottleneck_recipe",
+    "content_of",
+    "description_of",
+    "from_chunks",
+]
 
 _BLOCK_S = 1
 _FRAMES_AT_ONCE = 50
 _RECIPE_BYTES = 8
+_JUDGED_HZ = 16_000
+_NOBODYS = Labels(bytes(SECRET_BYTES), "", None)  # for what nobody is to be hidden in
 _PAUSE_STEP, _SILENT_STEP, _LOUDEST_STEP = -8, -20, 2
 
 Float32 = npt.NDArray[np.float32]
@@ -130,6 +142,16 @@ class Abstraction:
             total -= float((share * np.log2(share)).sum())
         return total / FRAME_S
 
+    @cached_property
+    def measures(self) -> Measures:
+        """Its assessment measures, of what the neutral voice makes of it.
+
+        The range of f0 is not among them: a description tells steps of pitch, not their size.
+        """
+        parts = self._spoken(bottleneck_recipe("bottleneck"), _JUDGED_HZ, voice=neutral_voice())
+        measured = speech_measures(np.concatenate([*parts, np.zeros(0, np.float32)]))
+        return Measures.of(measured | {"f0_range_semitones": None}, length_s=self.duration_s)
+
     def save(
         self, path: str | os.PathLike[str], *, key: Key | None = None, overwrite: bool = False
     ) -> None:
@@ -213,16 +235,45 @@ class Abstraction:
         InputError, SecretError
             If an argument is not as described.
         """
-        chosen = _bottleneck_recipe(recipe)
+        parts = self.spoken(secret, recipe=recipe, recording=recording, voice=voice)
+        return np.concatenate([*parts, np.zeros(0, np.float32)])
+
+    def spoken(
+        self,
+        secret: bytes | None = None,
+        *,
+        recipe: str | Recipe = "bottleneck",
+        recording: str = "",
+        voice: Voice | None = None,
+    ) -> Iterator[Float32]:
+        """Yield what `render` returns, about a second at a time."""
         secret = fresh_secret() if secret is None else check_secret(secret)
+        labels = Labels(secret, recording, None)
+        return self._spoken(bottleneck_recipe(recipe), self.rate, labels, voice)
+
+    def _spoken(
+        self,
+        recipe: Recipe,
+        rate: int,
+        labels: Labels = _NOBODYS,
+        voice: Voice | None = None,
+    ) -> Iterator[Float32]:
         self._refuse_unspeakable()
-        speaking = Speaking(chosen, self.rate, Labels(secret, recording, None), 0, voice=voice)
+        speaking = Speaking(recipe, rate, labels, 0, voice=voice)
         frames = self._frames()
-        steps = range(0, len(frames), _FRAMES_AT_ONCE)
-        parts = [speaking.process(frames[at : at + _FRAMES_AT_ONCE]) for at in steps]
-        whole = np.empty(self.n_samples, np.float32)
-        fill(whole, [*parts, *speaking.finish(self.n_samples)])
-        return whole
+        total = -(-self.n_samples * rate // self.rate)
+
+        def parts() -> Iterator[Float32]:
+            for at in range(0, len(frames), _FRAMES_AT_ONCE):
+                yield speaking.process(frames[at : at + _FRAMES_AT_ONCE])
+            yield from speaking.finish(total)
+
+        left = total
+        for part in parts():
+            yield np.clip(part[:left], -1.0, 1.0)
+            left -= min(len(part), left)
+        if left:  # resampling rounds lengths
+            yield np.zeros(left, np.float32)
 
     def _refuse_unspeakable(self) -> None:
         if self.model != model_name():
@@ -290,7 +341,7 @@ def abstract(
     -----
     What is said and how it is timed remain: words, accent and rhythm can tell who speaks.
     """
-    chosen = _bottleneck_recipe(recipe)
+    chosen = bottleneck_recipe(recipe)
     secret = fresh_secret() if secret is None else check_secret(secret)
     checked = check_audio(samples, check_rate(rate))
     if checked.data.shape[0] != 1:
@@ -306,17 +357,32 @@ def abstract(
     (profile,) = profiler.finish()
     hearing = Hearing(chosen, checked.rate, profile, Labels(secret, recording, None), 0)
     frames = np.concatenate([*map(hearing.process, blocks), *hearing.finish()])
+    return description_of(frames, chosen, len(channel), checked.rate)
+
+
+def description_of(frames: Float32, recipe: Recipe, n_samples: int, rate: int) -> Abstraction:
+    """Return the description that `voiceanon.stream.Hearing` has heard, frame by frame.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (t, digits + 3)
+        All that it gave.
+    recipe : Recipe
+        What decides how much of them is kept.
+    n_samples, rate : int
+        Of the recording.
+    """
     digits = len(bottleneck_tables()["levels"])
-    steps = np.rint(frames[:, digits + 2] * (chosen.pitch_levels / 5.0))
+    steps = np.rint(frames[:, digits + 2] * (recipe.pitch_levels / 5.0))
     return Abstraction(
-        units=frames[:, : chosen.unit_digits].astype(np.int8),
+        units=frames[:, : recipe.unit_digits].astype(np.int8),
         voiced=frames[:, digits] > 0.5,
         energy=frames[:, digits + 1].astype(np.int8),
         pitch=steps.astype(np.int8),
-        pitch_levels=chosen.pitch_levels,
-        n_samples=len(channel),
-        rate=checked.rate,
-        recipe=chosen.hash[: 2 * _RECIPE_BYTES],
+        pitch_levels=recipe.pitch_levels,
+        n_samples=n_samples,
+        rate=rate,
+        recipe=recipe.hash[: 2 * _RECIPE_BYTES],
     )
 
 
@@ -386,7 +452,14 @@ def _is_name(text: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{16}", text) is not None
 
 
-def _bottleneck_recipe(recipe: object) -> Recipe:
+def bottleneck_recipe(recipe: object) -> Recipe:
+    """Return a recipe by name or as it is, if it makes descriptions.
+
+    Raises
+    ------
+    InputError, RecipeError
+        If it does not, or there is none of that name.
+    """
     chosen = Recipe.named(recipe) if isinstance(recipe, str) else recipe
     if not isinstance(chosen, Recipe) or chosen.removal != "bottleneck":
         raise InputError(

@@ -21,9 +21,19 @@ from voiceanon.file_plan import plan_files
 from voiceanon.formats import AudioReader, AudioWriter
 from voiceanon.recipe import Recipe
 
-__all__ = ["NOT_CHECKED", "FileResult", "anonymize_file", "plan_files"]
+__all__ = [
+    "BLOCK_FRAMES",
+    "NOT_CHECKED",
+    "FileResult",
+    "anonymize_file",
+    "gate_limits",
+    "held",
+    "may_pass",
+    "plan_files",
+    "refuse_destination",
+]
 
-_BLOCK_FRAMES = 1 << 16
+BLOCK_FRAMES = 1 << 16
 NOT_CHECKED = "not checked"
 
 Samples = npt.NDArray[np.float32]
@@ -157,7 +167,7 @@ def anonymize_file(
     """
     started_s = time.monotonic()
     source, destination = Path(source), Path(destination)
-    _refuse_destination(source, destination, overwrite)
+    refuse_destination(source, destination, overwrite)
     with AudioReader(source) as reader:
         rate, channels, frames = reader.rate, reader.channels, reader.declared_frames
         if frames < MIN_SAMPLES:
@@ -167,7 +177,7 @@ def anonymize_file(
 
         def blocks() -> Iterator[Samples]:
             nonlocal done
-            for block in reader.blocks(_BLOCK_FRAMES):
+            for block in reader.blocks(BLOCK_FRAMES):
                 yield block
                 done += block.shape[1]
                 if progress is not None:
@@ -180,7 +190,7 @@ def anonymize_file(
         draws = 1 + (_redraws(anonymizer.recipe) if check else 0)
         for redraw in range(draws):
             done = frames
-            gate = Gate(rate, channels, _limits(anonymizer.recipe), language) if check else None
+            gate = Gate(rate, channels, gate_limits(anonymizer.recipe), language) if check else None
             stream = anonymizer.stream(
                 rate,
                 channels,
@@ -195,7 +205,7 @@ def anonymize_file(
                     _deliver(_rows(stream.process(block), channels), writer, gate)
                 _deliver(_rows(stream.finish(), channels), writer, gate)
                 report = None if gate is None else gate.finish()
-                if _may_pass(report, allow_unmeasured):
+                if may_pass(report, allow_unmeasured):
                     writer.commit()
                     took_s = time.monotonic() - started_s
                     return FileResult(
@@ -203,7 +213,7 @@ def anonymize_file(
                     )
             if report is not None and report.verdict is Verdict.NOT_MEASURED:
                 break  # another voice would not change that
-    raise _held(report, redraw)
+    raise held(report, redraw)
 
 
 def _deliver(rows: Samples, writer: AudioWriter, gate: Gate | None) -> None:
@@ -212,13 +222,15 @@ def _deliver(rows: Samples, writer: AudioWriter, gate: Gate | None) -> None:
         gate.spoken(rows)
 
 
-def _may_pass(report: CheckReport | None, allow_unmeasured: bool) -> bool:
+def may_pass(report: CheckReport | None, allow_unmeasured: bool) -> bool:
+    """Whether an output is delivered that came out like this; None is one that was not checked."""
     if report is None or report.verdict is Verdict.PASS:
         return True
     return allow_unmeasured and report.verdict is Verdict.NOT_MEASURED
 
 
-def _held(report: CheckReport | None, redraws: int) -> CheckError:
+def held(report: CheckReport | None, redraws: int) -> CheckError:
+    """Return the error of an output that is not delivered."""
     if report is None:
         raise AssertionError("an output that was not checked is delivered")
     said = report.reason
@@ -229,7 +241,8 @@ def _held(report: CheckReport | None, redraws: int) -> CheckError:
     return CheckError(said, {**report.as_dict(), "redraws": redraws})
 
 
-def _limits(recipe: Recipe) -> dict[str, Limit]:
+def gate_limits(recipe: Recipe) -> dict[str, Limit]:
+    """Return the limits of the gate that a recipe decides."""
     return {
         "words.agreement": Limit(
             recipe.check_agreement, 0.7 * recipe.check_agreement, is_floor=True
@@ -246,7 +259,7 @@ def _redraws(recipe: Recipe) -> int:
     return recipe.check_redraws if is_drawn else 0
 
 
-def _refuse_destination(source: Path, destination: Path, overwrite: bool) -> None:
+def refuse_destination(source: Path, destination: Path, overwrite: bool) -> None:
     """Refuse before any work what the writer would refuse after the first pass."""
     try:
         there = destination.lstat()

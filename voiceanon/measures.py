@@ -7,14 +7,18 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from voiceanon.checks.assessment import MEASURES
+import numpy.typing as npt
+
+from voiceanon.audio import check_audio, check_rate
+from voiceanon.checks.assessment import MEASURES, speech_measures
+from voiceanon.checks.sound import at_judged_rate
 from voiceanon.container.sealing import Key
 from voiceanon.container.voa import Level, read_voa, write_voa
 from voiceanon.errors import InputError, RecordingError
 
-__all__ = ["GRIDS", "LENGTH_GRID", "Grid", "Measures", "from_chunks"]
+__all__ = ["GRIDS", "LENGTH_GRID", "Grid", "Measures", "from_chunks", "measure"]
 
 MOST_TRANSCRIPT_BYTES = 1 << 20
 
@@ -194,6 +198,31 @@ class Measures:
         if level is not Level.MEASURES:
             raise RecordingError("holds content, not measures: voiceanon.Abstraction loads it")
         return from_chunks(chunks)
+
+
+def measure(samples: npt.NDArray[Any], rate: int, *, transcript: str | None = None) -> Measures:
+    """Return the assessment measures of a mono recording, on their grids.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, float64 or int16, shape (n,) or (1, n)
+        The recording; it is not changed. About 40 bytes a sample are needed for a while.
+    rate : int
+        Samples a second, 8000 to 192000.
+    transcript : str, optional
+        What was said, with what could tell who speaks taken out by the caller.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described.
+    """
+    checked = check_audio(samples, check_rate(rate))
+    if checked.data.shape[0] != 1:
+        raise InputError(f"samples has {checked.data.shape[0]} channels: measures are of one voice")
+    judged = at_judged_rate(checked.data[0], checked.rate)
+    length_s = checked.data.shape[1] / checked.rate
+    return Measures.of(speech_measures(judged), length_s=length_s, transcript=transcript)
 
 
 def from_chunks(chunks: Mapping[bytes, bytes]) -> Measures:

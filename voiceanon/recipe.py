@@ -11,7 +11,7 @@ from typing import Any
 
 from voiceanon.errors import RecipeError
 
-__all__ = ["DEFAULT_RECIPE", "Recipe", "recipe_names"]
+__all__ = ["DEFAULT_RECIPE", "VOICES", "Recipe", "recipe_names"]
 
 DEFAULT_RECIPE = "template"
 
@@ -20,7 +20,10 @@ MAX_FILE_BYTES = 65_536
 
 Setting = str | int | float
 
-_PITCHES = ("low", "mid", "high")  # of the named voices
+# The made-up voices that have a name.
+VOICES = tuple(
+    f"{kind}-{pitch}" for kind in ("female", "neutral", "male") for pitch in ("low", "mid", "high")
+)
 
 
 def _one_of(default: Setting, *allowed: Setting) -> Any:
@@ -109,7 +112,7 @@ class Recipe:
     voice: str = _one_of(
         "drawn",
         "drawn",
-        *(f"{kind}-{pitch}" for kind in ("female", "neutral", "male") for pitch in _PITCHES),
+        *VOICES,
     )
     voice_draw: str = _one_of("recording", "recording", "speaker", "constant")
     profile_source: str = _one_of("recording", "recording", "adapting")

@@ -15,7 +15,7 @@ from voiceanon.checks.delivery import Delivery, compare_delivery
 from voiceanon.checks.phones import agreement
 from voiceanon.checks.pitch import f0_missing
 from voiceanon.checks.signal import measure_signal
-from voiceanon.checks.sound import FRAME_HOP_S, RATE_HZ
+from voiceanon.checks.sound import FRAME_HOP_S, RATE_HZ, at_judged_rate
 from voiceanon.checks.timing import Timing, compare_timing
 from voiceanon.checks.verdicts import Limit, Measure, judged, overall
 
@@ -88,7 +88,7 @@ class Pair:
     @classmethod
     def of(cls, original: Float32, anonymized: Float32, rate: int, *, with_f0: bool = True) -> Pair:
         """Return both at 16 kHz and analysed; f0 takes pyworld and time."""
-        before, after = (_at_judged_rate(part, rate) for part in (original, anonymized))
+        before, after = (at_judged_rate(part, rate) for part in (original, anonymized))
         difference = abs(len(original) - len(anonymized))
         one, other = (analyse(part, with_f0=with_f0) for part in (before, after))
         return cls(before, after, one, other, difference)
@@ -315,11 +315,3 @@ def worst_at(measures: Sequence[Measure]) -> int:
     verdict = overall(measures)
     among = [at for at, measure in enumerate(measures) if measure.verdict is verdict]
     return max(among, key=badness)
-
-
-def _at_judged_rate(samples: Float32, rate: int) -> Float32:
-    if rate == RATE_HZ:
-        return samples
-    import soxr
-
-    return np.asarray(soxr.resample(samples, rate, RATE_HZ, quality="HQ"), np.float32)

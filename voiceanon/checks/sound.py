@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from voiceanon.errors import InputError
 
-__all__ = ["FRAME_HOP_S", "PAUSE_S", "RATE_HZ", "Level", "checked", "level_of", "stretches"]
+__all__ = [
+    "FRAME_HOP_S",
+    "PAUSE_S",
+    "RATE_HZ",
+    "Level",
+    "at_judged_rate",
+    "checked",
+    "level_of",
+    "stretches",
+]
 
 RATE_HZ = 16_000
 # Frames of levels and of f0, so that both have one time axis.
@@ -23,6 +32,7 @@ _ONE_SOUND_S = 0.05
 _SHORTEST_SOUND_S = 0.08
 _FLOOR_DB = 80.0
 
+Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
@@ -78,6 +88,15 @@ def checked(samples: npt.NDArray[np.floating], rate: int = RATE_HZ) -> Float64:
     peak = float(np.max(np.abs(wave))) if len(wave) else 0.0
     # In two steps: the inverse of the smallest numbers would overflow.
     return np.ascontiguousarray(wave / peak * 0.5) if peak > 0 else np.zeros(len(wave))
+
+
+def at_judged_rate(samples: Float32, rate: int) -> Float32:
+    """Return samples, (n,), at 16 kHz."""
+    if rate == RATE_HZ:
+        return samples
+    import soxr
+
+    return np.asarray(soxr.resample(samples, rate, RATE_HZ, quality="HQ"), np.float32)
 
 
 def level_of(samples: npt.NDArray[np.floating]) -> Level | None:

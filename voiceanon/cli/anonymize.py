@@ -19,10 +19,10 @@ from voiceanon.files import FileResult, anonymize_file
 if TYPE_CHECKING:
     from voiceanon.anonymizer import Anonymizer
 
-__all__ = ["anonymize", "make_anonymizer", "read_secret"]
+__all__ = ["AudioFormat", "anonymize", "make_anonymizer", "read_secret"]
 
 
-class _Format(str, enum.Enum):
+class AudioFormat(str, enum.Enum):
     """Output formats by their names on the command line."""
 
     flac = "flac"
@@ -46,7 +46,7 @@ def anonymize(
         str, typer.Option(metavar="NAME|FILE.toml", help="How the voice is changed.")
     ] = "default",
     format_: Annotated[
-        _Format | None, typer.Option("--format", help="Format of the output; default flac.")
+        AudioFormat | None, typer.Option("--format", help="Format of the output; default flac.")
     ] = None,
     secret_file: Annotated[
         Path | None,

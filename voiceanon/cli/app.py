@@ -13,11 +13,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from voiceanon.cli.abstract import abstract
 from voiceanon.cli.anonymize import anonymize
 from voiceanon.cli.challenge import challenge
 from voiceanon.cli.check import check
+from voiceanon.cli.collect import collect
+from voiceanon.cli.describe import describe
 from voiceanon.cli.doctor import doctor
 from voiceanon.cli.evaluate import evaluate
+from voiceanon.cli.render import render
 from voiceanon.cli.terminal import complain, quiet_libraries
 from voiceanon.errors import VoiceanonError
 
@@ -65,6 +69,8 @@ def root(
     voiceanon anonymize interview.wav -o anonymous.flac
     voiceanon anonymize recordings/ -o anonymous/
     voiceanon check interview.wav anonymous.flac
+    voiceanon abstract recordings/ -o descriptions/
+    voiceanon render descriptions/ -o listening/
     voiceanon evaluate corpus/ -o report/ --train others/
     voiceanon doctor
     ```
@@ -77,6 +83,10 @@ def root(
 
 app.command("anonymize")(anonymize)
 app.command("check")(check)
+app.command("abstract")(abstract)
+app.command("render")(render)
+app.command("describe")(describe)
+app.command("collect")(collect)
 app.command("evaluate")(evaluate)
 app.command("challenge")(challenge)
 app.command("doctor")(doctor)

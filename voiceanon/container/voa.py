@@ -48,7 +48,16 @@ from voiceanon.errors import DestinationError, RecordingError, SecretError
 from voiceanon.formats.placing import write_whole
 from voiceanon.formats.source import Source
 
-__all__ = ["MOST_BYTES", "SUFFIX", "Level", "pack", "read_voa", "unpack", "write_voa"]
+__all__ = [
+    "MOST_BYTES",
+    "SUFFIX",
+    "Level",
+    "looks_like_voa",
+    "pack",
+    "read_voa",
+    "unpack",
+    "write_voa",
+]
 
 SUFFIX = ".voa"
 # A day of speech takes under 8 MiB.
@@ -212,3 +221,12 @@ def _chunks(body: bytes, level: Level) -> dict[bytes, bytes]:
 
 def _sum(data: bytes) -> bytes:
     return blake2b(data, digest_size=_SUM_BYTES).digest()
+
+
+def looks_like_voa(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file begins like a stored description."""
+    try:
+        with Source(path) as source:
+            return source.read(0, len(_MAGIC)) == _MAGIC
+    except RecordingError:
+        return False

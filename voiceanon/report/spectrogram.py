@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.audio import check_audio
-from voiceanon.errors import DestinationError, InputError
+from voiceanon.errors import InputError
 from voiceanon.frames import analyze
+from voiceanon.report.picture import check_name, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["LONGEST_S", "before_after_plot", "voices_plot"]
 
@@ -28,7 +28,7 @@ _HOP_S = 0.005
 _RANGE_DB = 60.0
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 8_000.0
 _TICKS_HZ = (100, 200, 400, 1000, 2000, 4000, 8000)
-_WIDTH_IN, _DPI = 9.0, 130
+_WIDTH_IN = 9.0
 # Blue and vermilion (Okabe & Ito 2008) differ for every kind of colour vision, and in lightness.
 _BEFORE_COLOUR, _AFTER_COLOUR = "#0072B2", "#D55E00"
 
@@ -122,19 +122,12 @@ def _draw(
     *,
     compare: bool,
 ) -> Path:
-    destination = Path(path)
-    if destination.suffix.lower() != ".png":
-        raise InputError(
-            f"plot {destination.name!r} does not end in .png, the format that is drawn"
-        )
-    figure_class = _figure_class()
+    check_name(path)
     shown = [(name, _start_of(samples, rate)) for name, samples in panels]
     lengths = {len(samples) for _, samples in shown}
     if len(lengths) > 1:
         raise InputError(f"recordings have {sorted(lengths)} samples: they must have one length")
-    figure: Figure = figure_class(
-        figsize=(_WIDTH_IN, 0.9 + 2.0 * len(shown)), dpi=_DPI, layout="constrained"
-    )
+    figure = new_figure(_WIDTH_IN, 0.9 + 2.0 * len(shown))
     all_axes = figure.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     original_f0_hz = _pitch(shown[0][1], rate)
     for axes, (name, samples) in zip(all_axes, shown, strict=True):
@@ -150,19 +143,7 @@ def _draw(
         axes.set_ylabel("Frequency (Hz)")
     all_axes[-1].set_xlabel("Time (s) · darker is louder")
     figure.suptitle(title, fontsize=13, parse_math=False)
-    _save(figure, destination)
-    return destination
-
-
-def _figure_class() -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "plots need matplotlib, which the extra 'report' brings: "
-            'pip install "voiceanon[report]"'
-        ) from error
-    return Figure
+    return save_figure(figure, path)
 
 
 def _start_of(samples: npt.NDArray[Any], rate: int) -> Float32:
@@ -242,16 +223,3 @@ def _draw_pitch(axes: Axes, f0_hz: Float32, colour: str, label: str, style: str 
         frameon=False,
         borderaxespad=0.2,
     )
-
-
-def _save(figure: Figure, destination: Path) -> None:
-    # For the owner only, as anonymized audio is: the original can be heard out of its spectrogram.
-    def for_owner(name: str, flags: int) -> int:
-        return os.open(name, flags, mode=0o600)
-
-    try:
-        with open(destination, "wb", opener=for_owner) as file:
-            # Nothing about this program or the time goes into the file.
-            figure.savefig(file, format="png", metadata={"Software": None})
-    except OSError as error:
-        raise DestinationError(f"plot cannot be written: {error.strerror}") from error

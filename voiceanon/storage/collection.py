@@ -99,12 +99,16 @@ def write_collection(
     ):
         with _writing(arrow):
             writer = parquet.ParquetWriter(stream, schema, compression="zstd")
-        while group := [_row(name, held) for name, held in islice(waiting, _ROWS_A_GROUP)]:
+        try:
+            while group := [_row(name, held) for name, held in islice(waiting, _ROWS_A_GROUP)]:
+                with _writing(arrow):
+                    writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+                written += len(group)
+        finally:
+            # Also after an error: later, it would find the file closed.
             with _writing(arrow):
-                writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-            written += len(group)
+                writer.close()
         with _writing(arrow):
-            writer.close()
             stream.flush()
             file.sync()
             file.give_name()

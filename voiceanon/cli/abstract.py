@@ -1,0 +1,124 @@
+"""`voiceanon abstract`: recordings in, descriptions without audio out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voiceanon.cli.anonymize import read_secret
+from voiceanon.cli.run import check_plan, do_run
+from voiceanon.cli.run_report import RunReport
+from voiceanon.file_plan import Job, Kind, plan_files
+from voiceanon.files import FileResult
+
+__all__ = ["KEY_OPTION", "abstract"]
+
+KEY_OPTION = typer.Option(
+    "--key",
+    metavar="file:PATH|env:NAME|keyring:SERVICE/USER",
+    help="Where the key of encrypted files comes from: 32 bytes, or 64 hexadecimal digits.",
+)
+
+
+class _Level(str, enum.Enum):
+    """How much is stored, by its name on the command line."""
+
+    content = "content"
+    measures = "measures"
+
+
+def abstract(
+    context: typer.Context,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="IN...", help="Recordings, and folders that are searched through."),
+    ],
+    *,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="OUT", help="A folder; for one recording also a file name."
+        ),
+    ],
+    level: Annotated[
+        _Level,
+        typer.Option(
+            help="content: what is said and its timing, to be spoken again. "
+            "measures: numbers of an assessment alone; nothing can be spoken from them."
+        ),
+    ] = _Level.content,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="How much of the content is kept.")
+    ] = "bottleneck",
+    key: Annotated[str | None, KEY_OPTION] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="What an accent is drawn from, if the recipe has one."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that are already there.")
+    ] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on stdout.")
+    ] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Store without knowing whether the words survived.")
+    ] = False,
+    allow_unmeasured: Annotated[
+        bool, typer.Option("--allow-unmeasured", help="Store what cannot be checked, too.")
+    ] = False,
+    language: Annotated[
+        str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
+    ] = "en",
+) -> None:
+    """Store what was said in recordings, some hundred bits a second, and nothing of the voices.
+
+    Writes a .voa file for each recording, of several channels one each (talk.1.voa, talk.2.voa).
+    Content is checked before it is stored: a neutral voice speaks it, and where words were lost the
+    recording is held (exit code 4). What is said, and how it is timed, can still tell who speaks;
+    measures tell far less.
+
+    For example:
+
+    ```
+    voiceanon abstract interview.wav -o interview.voa
+    voiceanon abstract recordings/ -o descriptions/ --key env:STORE_KEY
+    voiceanon abstract recordings/ -o numbers/ --level measures
+    ```
+
+    `voiceanon render` has a description spoken, `voiceanon describe` shows what is in one, and
+    `voiceanon collect` puts many into a Parquet file.
+    """
+    from voiceanon.container.key_sources import read_key
+    from voiceanon.container.voa import SUFFIX, Level
+    from voiceanon.recipe import Recipe
+    from voiceanon.storage.files import abstract_file
+
+    chosen = Recipe.read(recipe) if recipe.lower().endswith(".toml") else Recipe.named(recipe)
+    secret = None if secret_file is None else read_secret(secret_file)
+    sealed = None if key is None else read_key(key)
+    plan = plan_files(inputs, out, kind=Kind(outputs=(SUFFIX,)))
+    check_plan(plan, overwrite=overwrite)
+
+    def work(job: Job, progress: Callable[[int, int], None]) -> FileResult:
+        return abstract_file(
+            job.source,
+            job.destination,
+            level=Level[level.value.upper()],
+            recipe=chosen,
+            secret=secret,
+            recording=job.recording,
+            key=sealed,
+            overwrite=overwrite,
+            check=not no_check,
+            allow_unmeasured=allow_unmeasured,
+            language=language,
+            progress=progress,
+        )
+
+    run = RunReport(len(plan.jobs) + len(plan.left_out), chosen.name, json_lines)
+    do_run(context, run, plan, work)
