@@ -12,7 +12,7 @@ from voiceanon.cli.progress import RunProgress
 from voiceanon.cli.run_report import RunReport
 from voiceanon.cli.stop_request import StopRequest
 from voiceanon.cli.terminal import complain
-from voiceanon.errors import CheckError, InputError, VoiceanonError
+from voiceanon.errors import CheckError, InputError, SecretError, VoiceanonError
 from voiceanon.file_plan import Job, Plan, make_folder, refuse_existing
 from voiceanon.files import FileResult
 from voiceanon.formats import EmptyRecordingError
@@ -71,6 +71,7 @@ def _do_jobs(run: RunReport, plan: Plan, work: Work) -> None:
             except CheckError as error:
                 run.held(job, error)
             except VoiceanonError as error:
+                run.wrong_keys += isinstance(error, SecretError)
                 run.not_done(job, "failed", error)
             except Exception as error:
                 # One bad recording never stops the run: it is recorded, and the run ends with 1.
@@ -96,6 +97,8 @@ def _leave(run: RunReport, verb: str) -> None:
     if run.unexpected:
         complain(f"an unexpected error; run again with `voiceanon --debug {verb} …`")
         raise typer.Exit(_UNEXPECTED)
+    if run.wrong_keys and run.wrong_keys == run.count("failed"):
+        raise typer.Exit(SecretError.exit_code)
     if run.count("failed") or not run.count("done") + run.count("held"):
         raise typer.Exit(_SOME_FAILED)
     if run.count("held"):

@@ -45,6 +45,8 @@ class RunReport:
     unexpected, interrupted, debug : bool
         Whether an error came that nothing foresaw; whether the run was cut short; whether errors
         shall show their traceback.
+    wrong_keys : int
+        How many failed for want of the right key.
     """
 
     def __init__(self, inputs: int, recipe_name: str, json_lines: bool) -> None:
@@ -52,6 +54,7 @@ class RunReport:
         self.audio_s = 0.0
         self.unexpected = False
         self.interrupted = False
+        self.wrong_keys = 0
         self.debug = False
         self._inputs = inputs
         self._recipe_name = recipe_name
