@@ -148,14 +148,16 @@ class Abstraction:
         Raises
         ------
         InputError
-            If it is not as described above, or a day long, or the package cryptography is missing.
+            If it is not as described above, longer than a day, or the package cryptography is
+            missing.
         DestinationError
             If the place is refused.
         SecretError
             If the key is not 32 bytes.
         """
+        content = content_of(self).to_bytes()
         made = bytes.fromhex(self.recipe).ljust(_RECIPE_BYTES, b"\0") + __version__.encode()
-        chunks = {b"CONT": content_of(self).to_bytes(), b"made": made}
+        chunks = {b"CONT": content, b"made": made}
         write_voa(path, Level.CONTENT, chunks, key=key, overwrite=overwrite)
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -92,20 +92,24 @@ def write_collection(
         raise DestinationError(f"has the suffix {place.suffix!r}; write {SUFFIX}")
     schema, written = _schema(arrow), 0
     waiting = iter(rows)
-    # Only what writes is watched: an error of the caller's rows is the caller's.
-    with (
-        NewFile(place, overwrite=overwrite) as file,
-        os.fdopen(file.descriptor, "wb", closefd=False) as stream,
-    ):
+    local = load("pyarrow.fs").LocalFileSystem()
+    with NewFile(place, overwrite=overwrite) as file:
+        # Only what writes is watched: an error of the caller's rows is the caller's.
         with _writing(arrow):
-            writer = parquet.ParquetWriter(stream, schema, compression="zstd")
-        while group := [_row(name, held) for name, held in islice(waiting, _ROWS_A_GROUP)]:
-            with _writing(arrow):
-                writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-            written += len(group)
+            writer = parquet.ParquetWriter(
+                str(file.temporary), schema, compression="zstd", filesystem=local
+            )
+        try:
+            while group := [_row(name, held) for name, held in islice(waiting, _ROWS_A_GROUP)]:
+                with _writing(arrow):
+                    writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+                written += len(group)
+        except BaseException:
+            with suppress(OSError, arrow.ArrowException):
+                writer.close()
+            raise
         with _writing(arrow):
             writer.close()
-            stream.flush()
             file.sync()
             file.give_name()
     return written
