@@ -165,7 +165,7 @@ def test_tables_are_whole(track: str) -> None:
 def test_contents_of_another_code_are_refused() -> None:
     still = np.zeros(5, np.int8)
     tracks = Tracks(np.zeros((5, 6), np.int8), still > 0, still, still)
-    made = Content.of(tracks, pitch_levels=4, n_samples=1600, rate=16_000, model=bytes(8))
+    made = Content.of(tracks, pitch_levels=4, n_samples=1600, rate=16_000, model="0" * 16)
     again = Content.from_bytes(made.to_bytes())
     assert again == made
     assert same(again.tracks(), tracks)

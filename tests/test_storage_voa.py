@@ -369,7 +369,9 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch) -> None:
         ({"units": np.zeros((5, 7), np.int8)}, "7 digits"),
         ({"units": np.zeros((5, 0), np.int8)}, "0 digits"),
         ({"units": np.zeros(5, np.int8)}, "shape"),
+        ({"rate": 16_000.0}, "whole numbers"),
         ({"model": "other"}, "16 hexadecimal"),
+        ({"model": 3}, "16 hexadecimal"),
         ({"recipe": "MINE"}, "16 hexadecimal"),
     ],
 )

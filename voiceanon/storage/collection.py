@@ -12,7 +12,7 @@ from typing import Any
 from voiceanon.abstraction import Abstraction, abstraction_of, content_of
 from voiceanon.checks.assessment import MEASURES
 from voiceanon.checks.optional import load
-from voiceanon.coding.content import Content
+from voiceanon.coding.content import Content, is_name
 from voiceanon.container.voa import Level
 from voiceanon.errors import DestinationError, InputError, RecordingError
 from voiceanon.formats.placing import NewFile, cause
@@ -224,10 +224,9 @@ def _read(row: dict[str, Any]) -> tuple[str, Stored]:
     needed = [row[name] for name in (*_CONTENT_COLUMNS, "model", "recipe", "code", "content")]
     if any(value is None for value in needed):
         raise RecordingError("is damaged: a column of its content is empty")
+    if row["recipe"] and not is_name(row["recipe"]):
+        raise RecordingError("is damaged: its recipe is no name")
     content = Content(
-        **{name: row[name] for name in _CONTENT_COLUMNS},
-        model=bytes.fromhex(row["model"]),
-        code=row["code"],
-        coded=row["content"],
+        **{name: row[name] for name in (*_CONTENT_COLUMNS, "model", "code")}, coded=row["content"]
     )
-    return row["id"], abstraction_of(content, bytes.fromhex(row["recipe"]))
+    return row["id"], abstraction_of(content, row["recipe"])
