@@ -2,10 +2,10 @@
 
     python -m tests.golden_features --write
 
-makes tests/golden/*.csv anew from the checkout it runs in. Do so after a change of the engine that
-is meant to be heard, and look at the difference before keeping it. The first row of a file names
-the columns, the second says how far each may be off, every other row is one frame of ten, or
-every frame of a description.
+makes tests/golden/ anew from the checkout it runs in, the stored description too. Do so after a
+change of the engine that is meant to be heard, and look at the difference before keeping it. The
+first row of a table names the columns, the second says how far each may be off, every other row is
+one frame of ten, or every frame of a description.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from voiceanon.template import ANALYSIS_ORDER, basis
 GOLDEN = Path(__file__).parent / "golden"
 CLIP = "121-127105-0001.flac"
 SECRET = bytes(range(32))
+STORED = "description.voa"
 EVERY = 10
 VALUES = 5
 # SIMD levels differ by a thousandth of these; a change that can be heard is larger.
@@ -113,6 +114,7 @@ def main() -> None:
     parser.parse_args()
     for name in MADE:
         print(write(name))
+    abstract(*clip(CLIP), SECRET).save(GOLDEN / STORED, overwrite=True)
 
 
 if __name__ == "__main__":

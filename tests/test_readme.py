@@ -212,6 +212,25 @@ def test_the_card_of_the_bottleneck_counts_what_is_shipped():
     assert (models / "bottleneck.npz").stat().st_size < 8e6
 
 
+def test_the_card_of_the_description_code_counts_what_is_shipped():
+    import numpy as np
+
+    from voiceanon.coding.contexts import ALPHABETS
+    from voiceanon.coding.range_coder import TOTAL
+
+    models = ROOT / "voiceanon" / "models"
+    card = (models / "description_code.md").read_text(encoding="utf-8")
+    size = (models / "description_code.npz").stat().st_size
+    assert f"{size:,} bytes" in card
+    assert size < 150_000
+    with np.load(models / "description_code.npz", allow_pickle=False) as archive:
+        contexts = [archive[f"{track}_contexts"] for track in ALPHABETS]
+        assert len(archive.files) == 2 * len(contexts)
+    assert f"{sum(map(len, contexts)):,} in all" in card
+    assert f"Of each of {len(contexts)} tracks" in card
+    assert f"out of {TOTAL:,}" in card
+
+
 def test_the_card_of_the_judge_counts_what_is_shipped():
     import numpy as np
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from voiceanon.audio import check_audio, check_rate
 from voiceanon.bottleneck import FRAME_S, bits_per_second, bottleneck_tables, model_name
 from voiceanon.checks.assessment import speech_measures
-from voiceanon.coding.content import Content
+from voiceanon.coding.content import Content, is_name
 from voiceanon.coding.description_code import Tracks
 from voiceanon.container.sealing import Key
 from voiceanon.container.voa import Level, read_voa, write_voa
@@ -170,14 +169,16 @@ class Abstraction:
         Raises
         ------
         InputError
-            If it is not as described above, or a day long, or the package cryptography is missing.
+            If it is not as described above, longer than a day, or the package cryptography is
+            missing.
         DestinationError
             If the place is refused.
         SecretError
             If the key is not 32 bytes.
         """
+        content = content_of(self).to_bytes()
         made = bytes.fromhex(self.recipe).ljust(_RECIPE_BYTES, b"\0") + __version__.encode()
-        chunks = {b"CONT": content_of(self).to_bytes(), b"made": made}
+        chunks = {b"CONT": content, b"made": made}
         write_voa(path, Level.CONTENT, chunks, key=key, overwrite=overwrite)
 
     @classmethod
@@ -394,28 +395,18 @@ def content_of(described: Abstraction) -> Content:
     InputError
         If it is not as `Abstraction` describes, or longer than a day.
     """
-    tracks = Tracks(described.units, described.voiced, described.energy, described.pitch)
-    frames = len(tracks.energy)
-    for name, track in tracks._asdict().items():
-        wanted = np.bool_ if name == "voiced" else np.int8
-        is_shape = track.ndim == (2 if name == "units" else 1) and len(track) == frames
-        if track.dtype != wanted or not is_shape:
-            raise InputError(
-                f"{name} is of {track.dtype} and the shape {track.shape}: it must be of "
-                f"{wanted.__name__}, for {frames} frames"
-            )
-    if not _is_name(described.model) or not (_is_name(described.recipe) or not described.recipe):
-        raise InputError("model and recipe must be names of 16 hexadecimal digits")
+    if described.recipe and not is_name(described.recipe):
+        raise InputError("recipe must be nothing or 16 hexadecimal digits")
     return Content.of(
-        tracks,
+        Tracks(described.units, described.voiced, described.energy, described.pitch),
         pitch_levels=described.pitch_levels,
         n_samples=described.n_samples,
         rate=described.rate,
-        model=bytes.fromhex(described.model),
+        model=described.model,
     )
 
 
-def abstraction_of(content: Content, recipe: bytes = b"") -> Abstraction:
+def abstraction_of(content: Content, recipe: str = "") -> Abstraction:
     """Return the description that a stored content holds.
 
     Raises
@@ -429,8 +420,8 @@ def abstraction_of(content: Content, recipe: bytes = b"") -> Abstraction:
         pitch_levels=content.pitch_levels,
         n_samples=content.n_samples,
         rate=content.rate,
-        model=content.model.hex(),
-        recipe=recipe.hex() if any(recipe) else "",
+        model=content.model,
+        recipe=recipe,
     )
 
 
@@ -445,11 +436,8 @@ def from_chunks(chunks: Mapping[bytes, bytes]) -> Abstraction:
     made = chunks.get(b"made", bytes(_RECIPE_BYTES))
     if len(made) < _RECIPE_BYTES:
         raise RecordingError("is damaged: what made it is cut off")
-    return abstraction_of(Content.from_bytes(chunks[b"CONT"]), made[:_RECIPE_BYTES])
-
-
-def _is_name(text: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{16}", text) is not None
+    recipe = made[:_RECIPE_BYTES].hex() if any(made[:_RECIPE_BYTES]) else ""
+    return abstraction_of(Content.from_bytes(chunks[b"CONT"]), recipe)
 
 
 def bottleneck_recipe(recipe: object) -> Recipe:

@@ -8,7 +8,6 @@ their own come at the end, each as one byte.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -238,8 +237,8 @@ def _decoded_energy(coder: RangeDecoder, frames: int) -> bytearray:
 def _decoded_voiced(coder: RangeDecoder, energy: bytearray) -> bytearray:
     made, known = bytearray(len(energy)), table("voiced").bounds_of
     before, voiced_before, voiced_earlier = PAUSE, UNVOICED, UNVOICED
-    following = chain(energy[1:], [PAUSE])
-    for frame, (here, after) in enumerate(zip(energy, following, strict=True)):
+    following = energy[1:] + bytes([PAUSE])
+    for frame, (here, after) in enumerate(zip(energy, following, strict=False)):
         ladder = voiced_contexts(here, after, before, voiced_before, voiced_earlier)
         symbol = coder.take(_finest(known, ladder))
         made[frame] = symbol

@@ -1,10 +1,11 @@
 """Makes measures of many recordings so coarse that every one looks like k − 1 others.
 
 Global recoding: all rows are coarsened alike, a measure at a time, on a ladder of steps of its grid
-that double, until it is left out (Samarati and Sweeney, "Protecting privacy when disclosing
-information", 1998; LeFevre, DeWitt and Ramakrishnan, "Incognito: efficient full-domain
-k-anonymity", SIGMOD 2005). The search is greedy, not Incognito's over the whole lattice: the step
-taken is the one by which most rows are found for each bit that the measures lose.
+that double, until it is left out; a few rows that are like no others may be left out instead
+(Samarati and Sweeney, "Protecting privacy when disclosing information", 1998; LeFevre, DeWitt and
+Ramakrishnan, "Incognito: efficient full-domain k-anonymity", SIGMOD 2005). The search is greedy,
+not Incognito's over the whole lattice: the step taken is the one by which most rows are found for
+each bit that the measures lose.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _LEAST_BITS = 1e-9
 Int64 = npt.NDArray[np.int64]
 
 
-def coarsen(measures: Sequence[Measures], k: int) -> list[Measures]:
+def coarsen(measures: Sequence[Measures], k: int, *, most_emptied: float = 0.05) -> list[Measures]:
     """Return the measures so coarse that every combination of values is shared by `k` or more.
 
     Parameters
@@ -39,6 +40,9 @@ def coarsen(measures: Sequence[Measures], k: int) -> list[Measures]:
         give one: k counts rows, not people.
     k : int
         1 or more; 1 changes nothing.
+    most_emptied : float
+        Share of the rows, 0 to 1, that may lose all of their measures so that the others need not
+        be coarsened for their sake. They are a combination of `k` or more, or there are none.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def coarsen(measures: Sequence[Measures], k: int) -> list[Measures]:
     Raises
     ------
     InputError
-        If there are rows but fewer than `k`, or `k` is less than 1.
+        If there are rows but fewer than `k`, or `k` or `most_emptied` is not as described.
 
     Notes
     -----
@@ -60,29 +64,33 @@ def coarsen(measures: Sequence[Measures], k: int) -> list[Measures]:
     """
     if k < 1:
         raise InputError(f"k is {k}: it must be 1 or more")
+    if not 0.0 <= most_emptied <= 1.0:
+        raise InputError(f"most_emptied is {most_emptied}: it must be 0 to 1")
     if k == 1 or not measures:
         return list(measures)
     if len(measures) < k:
         raise InputError(f"there are {len(measures)} rows: fewer than {k} cannot hide each other")
     rows = np.array([_places(row) for row in measures], np.int64)
     kinds, row_kind, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    coarse = _coarse(kinds.T, counts, k).T[row_kind.ravel()]
+    coarse = _coarse(kinds.T, counts, k, most_emptied * len(rows)).T[row_kind.ravel()]
     return [
         replace(row, numbers=values[:-1], length_s=values[-1], transcript=None, coarsened_to=k)
         for row, values in zip(measures, map(_values, coarse.tolist()), strict=True)
     ]
 
 
-def _coarse(columns: Int64, counts: Int64, k: int) -> Int64:
+def _coarse(columns: Int64, counts: Int64, k: int, most_emptied: float) -> Int64:
     """Places of each measure in each kind of row, shape (measures, kinds), coarse enough for k."""
     levels = [0] * len(columns)
     now: Int64 = columns.copy()
-    lacking = _lacking(now, counts, k)
-    while lacking:
+    while (lacking := _lacking(now, counts, k)) > 0:
+        emptied = _emptied(now, counts, k, most_emptied)
+        if emptied is not None:
+            return emptied
         best = None
         for index, column in enumerate(columns):
-            if (now[index] == _NONE).all():
-                continue
+            if (now[index] == now[index][0]).all():
+                continue  # it tells no row apart
             level, coarser = _step(column, now[index], levels[index], _GRIDS[index])
             tried = now.copy()
             tried[index] = coarser
@@ -91,11 +99,21 @@ def _coarse(columns: Int64, counts: Int64, k: int) -> Int64:
             found = (lacking - left) / max(bits, _LEAST_BITS)
             # Where no step finds a row, the cheapest is taken.
             if best is None or (found, -bits) > best[0]:
-                best = (found, -bits), index, level, tried, left
+                best = (found, -bits), index, level, tried
         if best is None:
-            raise AssertionError("rows without any measure are all alike")
-        _, index, levels[index], now, lacking = best
+            raise AssertionError("rows whose measures are all alike are alike")
+        _, index, levels[index], now = best
     return now
+
+
+def _emptied(now: Int64, counts: Int64, k: int, most: float) -> Int64 | None:
+    """The places with all rows emptied that have too few others, if they are few and yet k."""
+    sizes = _sizes(now, counts)
+    is_empty = (now == _NONE).all(axis=0)
+    is_alone = (sizes < k) & ~is_empty
+    if counts[is_alone].sum() > most or counts[is_alone | is_empty].sum() < k:
+        return None
+    return np.where(is_alone, _NONE, now)
 
 
 def _step(column: Int64, now: Int64, level: int, grid: Grid) -> tuple[int, Int64]:
@@ -111,13 +129,19 @@ def _step(column: Int64, now: Int64, level: int, grid: Grid) -> tuple[int, Int64
 
 
 def _lacking(columns: Int64, counts: Int64, k: int) -> int:
-    """How many rows the combinations lack that have fewer than k."""
+    """How many rows have a combination that fewer than k have."""
+    return int(counts[_sizes(columns, counts) < k].sum())
+
+
+def _sizes(columns: Int64, counts: Int64) -> Int64:
+    """How many rows have the combination of each kind of row."""
     key = np.zeros(columns.shape[1], np.int64)
     for column in columns:
         # Numbered anew at each column: one number for all of them might not fit 64 bits.
         key = np.unique(key * (int(column.max()) + 2) + column + 1, return_inverse=True)[1]
-    sizes = np.bincount(key.ravel(), counts)
-    return int(np.maximum(0, k - sizes).sum())
+    found = key.ravel()
+    sizes: Int64 = np.bincount(found, counts).astype(np.int64)[found]
+    return sizes
 
 
 def _bits(column: Int64, counts: Int64) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from voiceanon.abstraction import Abstraction, abstraction_of, content_of
 from voiceanon.checks.assessment import MEASURES
 from voiceanon.checks.optional import load
-from voiceanon.coding.content import Content
+from voiceanon.coding.content import Content, is_name
 from voiceanon.container.voa import Level
 from voiceanon.errors import DestinationError, InputError, RecordingError
 from voiceanon.formats.placing import NewFile, cause
@@ -92,24 +92,24 @@ def write_collection(
         raise DestinationError(f"has the suffix {place.suffix!r}; write {SUFFIX}")
     schema, written = _schema(arrow), 0
     waiting = iter(rows)
-    # Only what writes is watched: an error of the caller's rows is the caller's.
-    with (
-        NewFile(place, overwrite=overwrite) as file,
-        os.fdopen(file.descriptor, "wb", closefd=False) as stream,
-    ):
+    local = load("pyarrow.fs").LocalFileSystem()
+    with NewFile(place, overwrite=overwrite) as file:
+        # Only what writes is watched: an error of the caller's rows is the caller's.
         with _writing(arrow):
-            writer = parquet.ParquetWriter(stream, schema, compression="zstd")
+            writer = parquet.ParquetWriter(
+                str(file.temporary), schema, compression="zstd", filesystem=local
+            )
         try:
             while group := [_row(name, held) for name, held in islice(waiting, _ROWS_A_GROUP)]:
                 with _writing(arrow):
                     writer.write_table(arrow.Table.from_pylist(group, schema=schema))
                 written += len(group)
-        finally:
-            # Also after an error: later, it would find the file closed.
-            with _writing(arrow):
+        except BaseException:
+            with suppress(OSError, arrow.ArrowException):
                 writer.close()
+            raise
         with _writing(arrow):
-            stream.flush()
+            writer.close()
             file.sync()
             file.give_name()
     return written
@@ -224,10 +224,9 @@ def _read(row: dict[str, Any]) -> tuple[str, Stored]:
     needed = [row[name] for name in (*_CONTENT_COLUMNS, "model", "recipe", "code", "content")]
     if any(value is None for value in needed):
         raise RecordingError("is damaged: a column of its content is empty")
+    if row["recipe"] and not is_name(row["recipe"]):
+        raise RecordingError("is damaged: its recipe is no name")
     content = Content(
-        **{name: row[name] for name in _CONTENT_COLUMNS},
-        model=bytes.fromhex(row["model"]),
-        code=row["code"],
-        coded=row["content"],
+        **{name: row[name] for name in (*_CONTENT_COLUMNS, "model", "code")}, coded=row["content"]
     )
-    return row["id"], abstraction_of(content, bytes.fromhex(row["recipe"]))
+    return row["id"], abstraction_of(content, row["recipe"])
