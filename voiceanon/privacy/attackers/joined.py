@@ -71,7 +71,9 @@ class Joined:
         """Return one verifier a subset of attackers, weighting and back-end."""
         able = self._able(evidence)
         # A network that was trained on the same speech needs no back-end of its own.
-        own = {attacker.name: attacker.fused for attacker in able if isinstance(attacker, FineTuned)}
+        own = {
+            attacker.name: attacker.fused for attacker in able if isinstance(attacker, FineTuned)
+        }
         return added_up({attacker.name: attacker.verifiers(evidence) for attacker in able}, own)
 
 

@@ -154,9 +154,7 @@ def starting_network(seed: int) -> SpeakerNetwork:
     return fresh_network(seed)
 
 
-def fresh_network(
-    seed: int, inputs: int = 80, dimensions: int = _DIMENSIONS
-) -> SpeakerNetwork:
+def fresh_network(seed: int, inputs: int = 80, dimensions: int = _DIMENSIONS) -> SpeakerNetwork:
     """Return an untrained network of 0.9 million weights.
 
     A time-delay network with pooling of mean and deviation (Snyder et al. 2018, "x-vectors"),

@@ -18,6 +18,10 @@ Real = npt.NDArray[np.float64]
 _MOST = 150  # dimensions: a few hundred training speakers tell no more apart
 
 
+View = tuple[Real, Real]
+"""Vectors of training and of measured descriptions, (m, d) and (n, d)."""
+
+
 class DescriptionAttacker(Named, Protocol):
     """One way to find the speaker again in descriptions."""
 
@@ -27,9 +31,8 @@ class DescriptionAttacker(Named, Protocol):
     def verifiers(self, described: Described) -> dict[str, Verifier]:
         """Return verifiers by configuration; the one with the lowest EER counts."""
 
-
-View = tuple[Real, Real]
-"""Vectors of training and of measured descriptions, (m, d) and (n, d)."""
+    def views(self, described: Described) -> dict[str, View]:
+        """Return vectors of training and of measured descriptions, by what they hold."""
 
 
 def reduced(known: Real, seen: Real) -> View:

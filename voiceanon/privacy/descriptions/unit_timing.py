@@ -44,7 +44,7 @@ def timing(described: Abstraction) -> dict[str, Real]:
     spoken = steps[speech]
     level = [*_shares(spoken, _LOWEST, _HIGHEST), *_shares(np.diff(steps), -4, 4), *spread(spoken)]
     level += modulation_db(_STEP_DB * steps, FRAME_S)
-    level += modulation_db(10.0 * described.voiced, FRAME_S)
+    level += modulation_db(10.0 * described.voiced.astype(np.float64), FRAME_S)
     pitch = described.pitch.astype(np.float64)
     both = described.voiced[1:] & described.voiced[:-1]
     pitch_parts = [
