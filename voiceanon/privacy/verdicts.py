@@ -125,7 +125,8 @@ def _strength_words(raw: dict[str, Any] | None) -> str:
         return (
             "no attacker of the same kind was measured on raw speech: how strong they are is open"
         )
+    value = head["eer_percent"][0]
     return (
         "attackers got descriptions and no audio; one of the same kind (LDA and PLDA on "
-        f"statistics) reaches an EER of {head['eer_percent'][0]:.1f} % with one utterance of raw speech"
+        f"statistics) reaches an EER of {value:.1f} % with one utterance of raw speech"
     )

@@ -16,6 +16,7 @@ __all__ = ["DescriptionAttacker", "View", "reduced", "verifiers_of_views"]
 Real = npt.NDArray[np.float64]
 
 _MOST = 150  # dimensions: a few hundred training speakers tell no more apart
+_ROWS_EACH = 3  # training vectors for each dimension, or speakers are told apart by chance
 
 
 View = tuple[Real, Real]
@@ -36,21 +37,17 @@ class DescriptionAttacker(Named, Protocol):
 
 
 def reduced(known: Real, seen: Real) -> View:
-    """Return both along the main directions of `known`, 150 at most (Pearson 1901).
+    """Return both along the main directions of `known`, 150 or m / 3 at most (Pearson 1901).
 
     Parameters
     ----------
     known, seen : ndarray of float64, shape (m, d) and (n, d)
-        Of training and of measured descriptions; each column is centred and scaled as `known` is.
+        Of training and of measured descriptions; columns keep their scale.
     """
-    middle, spread = known.mean(0), known.std(0)
-    moving = spread > 1e-9
-    plain, other = ((part - middle)[:, moving] / spread[moving] for part in (known, seen))
-    if not moving.any():  # every description is the same: nothing can be told
-        return np.zeros((len(known), 1)), np.zeros((len(seen), 1))
-    _, _, directions = np.linalg.svd(plain, full_matrices=False)
-    kept = directions[: min(_MOST, len(directions))].T
-    return plain @ kept, other @ kept
+    middle = known.mean(0)
+    _, _, directions = np.linalg.svd(known - middle, full_matrices=False)
+    kept = directions[: max(1, min(_MOST, len(known) // _ROWS_EACH))].T
+    return (known - middle) @ kept, (seen - middle) @ kept
 
 
 def verifiers_of_views(described: Described, views: dict[str, View]) -> dict[str, Verifier]:

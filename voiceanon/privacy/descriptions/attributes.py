@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,7 @@ def inferred(
         return f"fewer than two kinds of {attribute} have {_LEAST} speakers or more in both corpora"
     names = sorted(kinds)
     known, seen = (_of_kinds(attribute, part, names) for part in (training, measured))
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[float | None]]] = {}
     for view, (taught, tried) in views.items():
         told = _predictions(taught[known.rows], known, tried[seen.rows], names)
         pooled = np.stack([told[seen.speakers == one].mean(0) for one in np.unique(seen.speakers)])
@@ -84,7 +85,9 @@ def inferred(
         "recordings": len(seen.rows),
         "speakers": len(np.unique(seen.speakers)),
         **{
-            pooling: max((view[pooling] for view in found.values()), key=lambda figure: figure[0])
+            pooling: max(
+                (view[pooling] for view in found.values()), key=lambda figure: figure[0] or 0.0
+            )
             for pooling in ("single", "pooled")
         },
         "views": found,
@@ -119,7 +122,7 @@ def _predictions(taught: Real, known: _Known, tried: Real, names: Sequence[str])
 
 def _accuracy(
     told: Real, kinds: Names, speakers: Names, names: Sequence[str], draws: Draws
-) -> list[float]:
+) -> list[float | None]:
     """Return the balanced accuracy and its interval over speakers."""
     right = np.array(names)[told.argmax(1)] == kinds
     own = (kinds[:, None] == np.array(names)).astype(np.float64)
@@ -129,4 +132,6 @@ def _accuracy(
         return float((hits / counts).mean()) if counts.all() else float("nan")
 
     rows = np.hstack([own * right[:, None], own])
-    return list(speaker_bootstrap(rows, speakers, balanced, draws))
+    # Few speakers of a kind may be missing from every resample: then there is no interval.
+    figures = speaker_bootstrap(rows, speakers, balanced, draws)
+    return [figure if math.isfinite(figure) else None for figure in figures]

@@ -46,7 +46,7 @@ class FrameTraining:
     frames: int = 100
     channels: int = 160
     learning_rate: float = 2e-3
-    threads: int = 2
+    threads: int = 1
 
 
 def fit_frame_network(

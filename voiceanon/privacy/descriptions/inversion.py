@@ -325,4 +325,4 @@ def _r2(predicted: Sequence[Real], measured: Material) -> float:
     """Return the share of the variance between speakers of average spectra that is predicted."""
     true, guess = (_averages(parts, measured) for parts in (_true(measured), predicted))
     true, guess = true - true.mean(0), guess - guess.mean(0)
-    return float(1 - ((true - guess) ** 2).sum() / (true**2).sum())
+    return float(1 - ((true - guess) ** 2).sum() / max(float((true**2).sum()), 1e-12))

@@ -48,7 +48,8 @@ class SequenceNetwork:
     fused = ("cosine+centred",)
 
     def __init__(self, settings: FineTuning | None = None) -> None:
-        self._settings = settings or FineTuning(steps=400, learning_rate=1e-3)
+        # Where others use the machine too, two threads wait for each other longer than one works.
+        self._settings = settings or FineTuning(steps=400, learning_rate=1e-3, threads=1)
 
     def missing(self, described: Described) -> str | None:
         """Return why it cannot be measured, or None."""

@@ -39,7 +39,7 @@ def unit_counts(described: Abstraction) -> dict[str, Real]:
     digits, speech = digits_of(described), is_speech(described)
     one_hot = np.eye(VALUES)[digits].reshape(len(digits), -1)
     spoken = one_hot * speech[:, None]
-    pairs = [(spoken[: len(spoken) - lag].T @ spoken[lag:]).ravel() for lag in _LAGS]
+    pairs = [(spoken[: max(0, len(spoken) - lag)].T @ spoken[lag:]).ravel() for lag in _LAGS]
     unit = _numbered(digits)
     starts = np.flatnonzero(np.diff(unit, prepend=-1))
     runs = np.diff(np.append(starts, len(unit)))
@@ -81,10 +81,10 @@ def _hashed(units: Ints) -> Real:
 class UnitStatistics:
     """LDA and PLDA on counts of units, of pairs of digits, of sequences and of runs.
 
-    Views: ``pairs``; ``places``, where the other half of the digits lies on average whenever one
-    half has a value, drawn towards the training speakers' average where there is little (as the
-    means of a Gaussian mixture are adapted, Reynolds 2000); ``all`` of it with sequences, runs and
-    pauses.
+    Views: ``pairs`` of digits in one frame; ``order``, pairs at all distances and sequences;
+    ``places``, where the other half of the digits lies on average whenever one half has a value,
+    drawn towards the training speakers' average where there is little (as the means of a Gaussian
+    mixture are adapted, Reynolds 2000); ``all``, pairs in one frame and the next, runs and pauses.
     """
 
     name = "unit statistics"
@@ -112,18 +112,20 @@ class UnitStatistics:
             )
         )
         average = known["values"].sum(0) / np.maximum(known["classes"].sum(0), 1.0)
-        pairs, places, rest = [], [], []
+        views: dict[str, list[Real]] = {"pairs": [], "order": [], "places": [], "all": []}
         for part in (known, seen):
-            pairs.append(_shares(part["pairs"]))
+            shares = _shares(part["pairs"])
+            at_once, next_frame = (
+                _shares(block) for block in np.array_split(part["pairs"], len(_LAGS), axis=1)[:2]
+            )
+            rest = [_shares(part[name]) for name in ("runs", "pauses")]
+            views["pairs"].append(at_once)
+            views["order"].append(np.hstack([shares, _shares(part["grams"])]))
             excess = part["values"] - part["classes"] * average
-            places.append(excess / (part["classes"] + _RELEVANCE))
-            rest.append(np.hstack([_shares(part[name]) for name in ("grams", "runs", "pauses")]))
-        whole = [np.hstack(parts) for parts in zip(pairs, places, rest, strict=True)]
-        return {
-            "pairs": reduced(*pairs),
-            "places": reduced(*places),
-            "all": reduced(*whole),
-        }
+            views["places"].append(excess / (part["classes"] + _RELEVANCE))
+            views["all"].append(np.hstack([at_once, next_frame, *rest]))
+        found = {name: (first, second) for name, (first, second) in views.items()}
+        return found | {"order": reduced(*found["order"])}
 
 
 def _shares(counts: Real) -> Real:
