@@ -13,7 +13,7 @@ from voiceanon.privacy.attack import Named, Verifier
 from voiceanon.privacy.attackers.statistics import Statistics
 from voiceanon.privacy.attackers.trained import no_training
 from voiceanon.privacy.collected import Collected
-from voiceanon.privacy.descriptions.attacking import DescriptionAttacker, View, reduced
+from voiceanon.privacy.descriptions.attacking import DescriptionAttacker, View
 from voiceanon.privacy.descriptions.attributes import ATTRIBUTES, inferred
 from voiceanon.privacy.descriptions.described import Described
 from voiceanon.privacy.descriptions.floors import judged
@@ -142,16 +142,19 @@ class Descriptions:
         for one in able:
             for name, view in one.views(described).items():
                 views[f"{one.name}, {name}"] = view
-        audio = reduced(
-            *(self.originals.features(w, UtteranceStatistics()) for w in ("training", "trial"))
+        known, seen = (
+            self.originals.features(where, UtteranceStatistics()) for where in ("training", "trial")
         )
+        audio: dict[str, View] = {"statistics of the audio": (known, seen)}
         for attribute in ATTRIBUTES:
-            for key, known in (
+            for key, told_from in (
                 ("attributes", views),
-                ("original_attributes", {"statistics of the audio": audio}),
+                ("original_attributes", audio),
             ):
                 draws = Draws(derive(EVALUATION_SECRET, "bootstrap"), attribute)
-                told = inferred(attribute, known, described.training, described.recordings, draws)
+                told = inferred(
+                    attribute, told_from, described.training, described.recordings, draws
+                )
                 if isinstance(told, str):
                     missed.append({"what": attribute.replace("_", " "), "why": told})
                     break

@@ -41,7 +41,7 @@ class FrameTraining:
         Processor threads, fixed so that sums are taken in one order.
     """
 
-    steps: int = 600
+    steps: int = 900
     crops: int = 32
     frames: int = 100
     channels: int = 160

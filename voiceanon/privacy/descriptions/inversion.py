@@ -32,8 +32,8 @@ Predict = Callable[[Inputs], Real]
 
 _DB = 10 / np.log(10)  # of a natural logarithm of power
 _CONTEXT = 8  # frames of 20 ms on either side
-_FRAMES = 15_000  # that a ridge regression is fitted on
-_VERSION = "1"
+_FRAMES = 12_000  # that a ridge regression is fitted on
+_VERSION = "2"  # changes when the same descriptions give other figures
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def inverted(
         ``pseudo-voice, band by band`` (an affine map of each band of what the description says in
         the neutral voice: hearing it and knowing no more), ``pseudo-voice`` (regression from
         that voice's spectrum and its surroundings: all that its sound holds), ``description``
-        (regression from the description and its surroundings) and ``pseudo-voice, speaker's
+        (regression from the description, that voice and their surroundings) and ``pseudo-voice, speaker's
         average known`` (the first, helped by the truth about the speaker's average spectrum: what
         there is to gain). Of several regressions the best counts; ``tried`` holds them all.
         ``better_percent``: by how much the error from descriptions lies below that of the
@@ -125,7 +125,8 @@ def inverted(
     tried: dict[str, dict[str, Predict]] = {"pseudo-voice": {}, "description": {}}
     sides = {
         "pseudo-voice": (training.spoken, measured.spoken),
-        "description": (training.inputs, measured.inputs),
+        # Whoever has a description has the decoder too, and hears what it makes of it.
+        "description": (_both(training), _both(measured)),
     }
     for name, (inputs, _) in sides.items():
         tried[name]["ridge"] = _ridge(inputs, training, draws)
@@ -212,6 +213,12 @@ def _bands(samples: npt.NDArray[np.float32], frames: int) -> Inputs:
 def _level(bands: Inputs, speech: npt.NDArray[np.bool_]) -> Inputs:
     """Take off the mean over speech frames and bands."""
     return np.asarray(bands - (bands[speech] if speech.any() else bands).mean())
+
+
+def _both(material: Material) -> list[Inputs]:
+    """Return what descriptions say of each frame, with the pseudo-voice's spectrum beside it."""
+    pairs = zip(material.inputs, material.spoken, strict=True)
+    return [np.hstack(pair).astype(np.float32) for pair in pairs]
 
 
 def _pairs(parts: Sequence[Inputs], material: Material) -> tuple[Real, Real, npt.NDArray[np.str_]]:
