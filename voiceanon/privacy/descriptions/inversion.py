@@ -110,16 +110,21 @@ def inverted(
     -------
     dict
         ``errors_db``: rms over speech frames and bands, (value, low, high) over speakers, of
-        ``pseudo-voice, band by band`` (an affine map of each band of what the description says in
-        the neutral voice: hearing it and knowing no more), ``pseudo-voice`` (regression from
-        that voice's spectrum and its surroundings: all that its sound holds), ``description``
-        (regression from the description, that voice and their surroundings) and ``pseudo-voice, speaker's
-        average known`` (the first, helped by the truth about the speaker's average spectrum: what
-        there is to gain). Of several regressions the best counts; ``tried`` holds them all.
-        ``better_percent``: by how much the error from descriptions lies below that of the
-        pseudo-voice band by band; ``better_than_regression_percent``: below the regression with
-        the same means. ``speaker_spectrum_r2``: of the variance between speakers of the average
-        spectrum, the share that each predicts; 0 is chance, 1 all; below 0 is worse than nothing.
+
+        - ``pseudo-voice, band by band``: an affine map of each band of what the description says
+          in the neutral voice. Hearing it and knowing no more.
+        - ``pseudo-voice``: regression from that voice's spectrum and its surroundings. All that
+          its sound holds.
+        - ``description``: regression from the description, that voice and their surroundings.
+        - ``pseudo-voice, speaker's average known``: the first, helped by the truth about the
+          speaker's average spectrum. What there is to gain.
+
+        Of several regressions the best counts; ``tried`` holds them all. ``better_percent``: by
+        how much the error from descriptions lies below that of the pseudo-voice band by band, in
+        which better guesses of what is *said* count too; ``better_than_regression_percent``: below
+        the regression from the voice, so that only what its sound does not hold counts.
+        ``speaker_spectrum_r2``: of the variance between speakers of the average spectrum, the
+        share that each predicts; 0 is chance, 1 all; below 0 is worse than nothing.
     """
     bands = _affine(training)
     tried: dict[str, dict[str, Predict]] = {"pseudo-voice": {}, "description": {}}
