@@ -147,8 +147,7 @@ def _opinion(
                     number_words(number(isolation.get("chance")), 2),
                 ]
             )
-        head = variant.headline
-        for people, share in head.linkability.items() if head else ():
+        for people, share in _linked(variant).items():
             listed.append(
                 [
                     name_of(f"Linking: the right one of {people} first, {variant.label}, pooled"),
@@ -175,6 +174,16 @@ def _opinion(
         data_table("Singling out, linking, inferring", ["What", "Measured", "Chance"], listed),
         _unique(alone),
     ]
+
+
+def _linked(variant: Variant) -> dict[int, float]:
+    """Return the highest linkability of any attacker at the largest pooling, by people."""
+    found: dict[int, float] = {}
+    for attack in variant.attacks if variant.headline else ():
+        if variant.headline and attack.pooling == variant.headline.pooling:
+            for people, share in attack.linkability.items():
+                found[people] = max(share, found.get(people, 0.0))
+    return found
 
 
 def _unique(alone: Mapping[str, Any]) -> Html | None:
