@@ -83,6 +83,15 @@ def test_a_table_may_fix_stretches_sessions_and_sides(tmp_path):
     )
 
 
+def test_a_table_may_say_the_age_group_and_the_first_language(tmp_path):
+    file = touch(tmp_path / "a.wav")
+    for column in ("first_language", "L1"):
+        header = f"speaker,path,age_group,{column}\n"
+        path = table(tmp_path / "t.csv", f"anna,{file},child,Mandarin", header=header)
+        (one,) = read_corpus(path).recordings
+        assert (one.age_group, one.first_language) == ("child", "Mandarin")
+
+
 def test_folders_of_speakers(tmp_path):
     for name in ("anna/a1.wav", "anna/a2.flac", "bert/b1.mp3", ".git/x.wav", "anna/.x.wav"):
         touch(tmp_path / name)

@@ -109,6 +109,13 @@ def evaluate(
             "level before and after. Nobody attacks.",
         ),
     ] = False,
+    abstractions: Annotated[
+        bool,
+        typer.Option(
+            "--abstractions",
+            help="Attack stored descriptions (and assessment measures alone) instead of audio.",
+        ),
+    ] = False,
     training_hours: Annotated[
         float | None,
         typer.Option(min=0.01, metavar="H", help="Of speech that attackers train on, at most."),
@@ -149,6 +156,11 @@ def evaluate(
     level agree before and after, and whether a scorer trained on originals still ranks the
     anonymized recordings as it did. A column `score` in the corpus is used where there is one.
 
+    With `--abstractions`, attackers get what `voiceanon.abstract` returns of every recording, and
+    no audio: they count units, time them, train a network (torch), try to get the spectrum back,
+    and tell sex, age group and first language where the corpus has columns `sex`, `age_group` and
+    `first_language`. The recipe is `bottleneck` unless one is given.
+
     Interrupted, it goes on where it was when started again with the same REPORT. The cache below
     REPORT holds embeddings of voices: delete it when you are done.
     """
@@ -157,7 +169,7 @@ def evaluate(
 
     settings = _settings(
         recipe, attackers, baselines, light, speaker_model, recogniser, words, naturalness,
-        training_hours, workers, assessment,
+        training_hours, workers, assessment, abstractions,
     )  # fmt: skip
     measured = read_corpus(corpus)
     training = None if train is None else read_corpus(train)
@@ -193,12 +205,13 @@ def _settings(
     training_hours: float | None,
     workers: int | None,
     assessment: bool,
+    abstractions: bool,
 ) -> Settings:
     from voiceanon.privacy.settings import Settings
     from voiceanon.recipe import Recipe
 
     chosen = []
-    for name in recipes or ["default"]:
+    for name in recipes or ["bottleneck" if abstractions else "default"]:
         # Nothing is delivered to anybody here, so the vocoder alone may be measured too.
         read = Recipe.read if name.lower().endswith(".toml") else Recipe.named
         chosen.append(read(name, allow_unprotected=True))
@@ -213,6 +226,7 @@ def _settings(
         naturalness=naturalness,
         training_hours=training_hours,
         assessment=assessment,
+        abstractions=abstractions,
         workers=workers or os.cpu_count() or 1,
     )
 
@@ -247,24 +261,25 @@ def _prepare(out: Path, corpus: Path) -> None:
 
 def _write(found: dict[str, Any], out: Path) -> None:
     from voiceanon.privacy.corpora.challenge_results import write_results
-    from voiceanon.privacy.schema import is_study
+    from voiceanon.privacy.schema import are_descriptions, is_study
     from voiceanon.report.evaluation import write_report
     from voiceanon.report.statement import write_statement
 
     part = out / "results.json.part"
     part.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     part.replace(out / "results.json")
-    for variant in found["variants"]:
+    is_of_audio = not are_descriptions(found)
+    for variant in found["variants"] if is_of_audio else ():
         if variant["kind"] != "raw" and variant["privacy"]:
             place = out / f"{_CHALLENGE}{variant['name']}.txt"
             write_results(found, place, variant=variant["name"], overwrite=True)
     write_report(found, out)
-    if not is_study(found):  # a statement is about privacy
+    if is_of_audio and not is_study(found):  # a statement is about the privacy of audio
         write_statement(found, out)
 
 
 def _show(found: dict[str, Any], out: Path, json_lines: bool) -> None:
-    from voiceanon.privacy.schema import is_study
+    from voiceanon.privacy.schema import are_descriptions, is_study
 
     for warning in found["warnings"]:
         (complain if warning["level"] == "red" else note)(warning["text"])
@@ -280,12 +295,21 @@ def _show(found: dict[str, Any], out: Path, json_lines: bool) -> None:
                     "headline_single": privacy.get("headline_single"),
                     "words": variant["words"],
                     **({"assessment": _agreement(variant)} if is_study(found) else {}),
+                    **(
+                        {"floors": variant["descriptions"]["floors"]}
+                        if "descriptions" in variant
+                        else {}
+                    ),
                 }
             )
         print_json({"type": "evaluation", "report": str(out), "took_s": found["took_s"]})
         return
     if is_study(found):
         _study_table(found)
+        note(f"report in {out}/report.html, figures in results.json")
+        return
+    if are_descriptions(found):
+        _floors_table(found)
         note(f"report in {out}/report.html, figures in results.json")
         return
     _table(found)
@@ -311,6 +335,22 @@ def _study_table(found: dict[str, Any]) -> None:
     for name in rows[0] if rows else ():
         cells = (row[name] for row in rows)
         table.add_row(name, *("–" if r is None else _range(r, 2) for r in cells))
+    results().print(table)
+
+
+def _floors_table(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(title="Stored descriptions: what was measured, and the floors")
+    for heading in ("recipe", "what", "measured", "floor", "meets it"):
+        table.add_column(heading)
+    for variant in found["variants"]:
+        for row in variant.get("descriptions", {}).get("floors", ()):
+            sign, figure = "≥" if row["at_least"] else "≤", row["measured"]
+            shown = "not measured" if figure is None else _range(figure, 1 if row["unit"] else 2)
+            said = {True: "yes", False: "no", None: "–"}[row["meets"]]
+            floor = f"{sign} {row['floor']:g} {row['unit']}".rstrip()
+            table.add_row(printable(variant["label"]), row["what"], shown, floor, said)
     results().print(table)
 
 

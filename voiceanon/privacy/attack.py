@@ -16,6 +16,7 @@ __all__ = [
     "Attacker",
     "Evidence",
     "FeatureExtractor",
+    "Named",
     "SpeakerModel",
     "Verifier",
     "nothing_to_undo",
@@ -126,8 +127,8 @@ class Evidence(Protocol):
         """Say how far long work is; raises KeyboardInterrupt if the user asked to stop."""
 
 
-class Attacker(Protocol):
-    """One way to find the speaker again.
+class Named(Protocol):
+    """What tables say of an attacker, whatever it attacks.
 
     Attributes
     ----------
@@ -135,7 +136,7 @@ class Attacker(Protocol):
         For tables and ``--attackers``.
     sides : str
         What is enrolled and tried: ``"o–a"`` original against anonymised, ``"a–a"`` both
-        anonymised.
+        anonymised, ``"d–d"`` both descriptions.
     knowledge : str
         What this attacker has and does, in one sentence.
     """
@@ -143,6 +144,10 @@ class Attacker(Protocol):
     name: str
     sides: str
     knowledge: str
+
+
+class Attacker(Named, Protocol):
+    """One way to find the speaker again in audio."""
 
     def missing(self, evidence: Evidence) -> str | None:
         """Return why this attack cannot be measured here, or None if it can."""

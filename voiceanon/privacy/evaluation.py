@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +28,8 @@ from voiceanon.privacy.corpora.checking import (
 )
 from voiceanon.privacy.corpora.limits import limits
 from voiceanon.privacy.corpora.recordings import Corpus, Recording
+from voiceanon.privacy.descriptions.described import Described
+from voiceanon.privacy.descriptions.evaluation import Descriptions
 from voiceanon.privacy.examples import write_examples
 from voiceanon.privacy.figures import AMONG, Protocol, attack_figures
 from voiceanon.privacy.schema import SCHEMA
@@ -36,7 +39,7 @@ from voiceanon.privacy.speaker_models import available_models, open_speaker_mode
 from voiceanon.privacy.training_set import training_set
 from voiceanon.privacy.trials import POOLINGS, Pooling, Sides
 from voiceanon.privacy.utility import Utility
-from voiceanon.privacy.variants import EVALUATION_SECRET, Variant
+from voiceanon.privacy.variants import EVALUATION_SECRET, Variant, baseline
 from voiceanon.privacy.verdicts import headline, warnings_of, worst_speakers
 from voiceanon.privacy.workers import Progress, Workers
 from voiceanon.recipe import Recipe
@@ -97,9 +100,11 @@ def evaluate(
         name.
     """
     began_s = time.monotonic()
+    if settings.abstractions:  # there is no sound to be recognised or listened to
+        settings = replace(settings, recogniser="none", naturalness=False)
     variants = settings.variants()
     attackers: Sequence[Attacker] = ()
-    if not settings.assessment:
+    if not (settings.assessment or settings.abstractions):
         attackers = chosen_attackers(settings.attackers, light=settings.light)
     settings.check_models()
     if training is not None:
@@ -114,7 +119,10 @@ def evaluate(
                 variants.remove(variant)
                 run.not_measured.append({"what": f"baseline {variant.name}", "why": why})
         results = run.header(command)
-        results["variants"] = [run.variant(variant, attackers) for variant in variants]
+        if settings.abstractions:
+            results["variants"] = run.descriptions()
+        else:
+            results["variants"] = [run.variant(variant, attackers) for variant in variants]
     results["warnings"] = warnings_of(results)
     results["not_measured"] = run.not_measured
     results["took_s"] = round(time.monotonic() - began_s, 1)
@@ -167,6 +175,8 @@ class _Run:
         self.not_measured += self._utility.not_measured
 
     def _open_models(self) -> tuple[SpeakerModel, ...]:
+        if self._settings.abstractions and self._settings.light:
+            return ()  # they teach a network, which a light run leaves out
         specs = self._settings.speaker_models
         if specs is not None:
             return tuple(open_speaker_model(spec) for spec in specs)
@@ -242,6 +252,19 @@ class _Run:
         if variant.is_protection:
             found["examples"] = write_examples(collected, self._folder)
         return found
+
+    def descriptions(self) -> list[dict[str, Any]]:
+        """Return raw speech, measures alone, and the stored descriptions of every recipe."""
+        if not self._drawn:
+            raise InputError("descriptions are attacked where there are two speakers or more")
+        training = () if self._trained is None else self._trained.recordings
+        originals = Collected(
+            baseline("raw"), self._recordings, training, self._models, self._store, self._pool
+        )
+        found = Descriptions(originals, self._protocol, self._drawn, self._settings.light)
+        measures = found.measures()
+        described = [Described(recipe, originals) for recipe in self._settings.recipes]
+        return [found.reference(), measures, *(found.of(one, measures) for one in described)]
 
     def _description(self, recipe: Recipe) -> dict[str, Any]:
         """Return how large descriptions are, in bits a second: means over some recordings."""

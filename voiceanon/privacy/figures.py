@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.keys import Draws, derive
-from voiceanon.privacy.attack import Attacker, Verifier
+from voiceanon.privacy.attack import Named, Verifier
 from voiceanon.privacy.corpora.recordings import Recording
 from voiceanon.privacy.metrics import (
     Trials,
@@ -94,7 +94,7 @@ class _Job:
 
 
 def attack_figures(
-    attacker: Attacker,
+    attacker: Named,
     verifiers: dict[str, Verifier],
     protocol: Protocol,
     drawn: dict[Pooling, list[Sides]],
@@ -105,7 +105,7 @@ def attack_figures(
 
     Parameters
     ----------
-    attacker : Attacker
+    attacker : Named
         Whose verifiers they are.
     verifiers : dict of str to Verifier
         By configuration.

@@ -25,8 +25,8 @@ The top level is a dict with
 ``not_measured``
     ``what`` and ``why``.
 
-A variant has ``name``, ``kind`` (``"recipe"``, ``"raw"``, ``"mcadams"``, ``"world"``, ``"call"``),
-``label``, ``recipe`` (``name``, ``version``, ``hash``, ``settings``; or null),
+A variant has ``name``, ``kind`` (``"recipe"``, ``"raw"``, ``"mcadams"``, ``"world"``, ``"call"``,
+``"measures"``), ``label``, ``recipe`` (``name``, ``version``, ``hash``, ``settings``; or null),
 ``speed_x_real_time``, and
 
 ``description``
@@ -46,6 +46,22 @@ A variant has ``name``, ``kind`` (``"recipe"``, ``"raw"``, ``"mcadams"``, ``"wor
     ``headline_single``: the same with one utterance a side. ``copies``: recordings ``checked``
     and ``found`` to hold stretches of the original. ``cloning``: the share of clones that pass.
     ``not_measured``: attackers, and why.
+``descriptions``
+    Of an evaluation of stored descriptions, in which ``privacy`` is of those and not of audio:
+    ``floors``, of each ``what``, ``measured`` (value, low, high; or null), ``floor``, ``goal``,
+    ``unit``, ``at_least`` and ``meets`` (null where it was not measured); ``inversion``:
+    ``errors_db`` by predictor, ``tried``, ``better_percent``,
+    ``better_than_regression_percent``, ``speaker_spectrum_r2`` (see
+    `voiceanon.privacy.descriptions.inversion.inverted`); ``attributes`` and, of the audio they
+    were made of, ``original_attributes``: by attribute ``kinds``, ``chance``, ``recordings``,
+    ``speakers``, ``single`` and ``pooled`` balanced accuracy (value, low, high; of the best view)
+    and ``views``; ``isolation``: ``probability``, ``chance``, ``among``, ``attacker``,
+    ``configuration``; ``seconds`` (mean length). In such a run the variant of kind ``"raw"`` is the
+    audio under an attacker of the same kind, and ``"measures"`` are assessment measures alone.
+``singling_out``
+    Of the variant ``"measures"``: ``measures``, ``steps``, ``recordings`` and ``unique``, for each
+    number ``k`` of measures known the share of recordings that are alone with theirs: ``mean`` and
+    ``highest`` over combinations, ``expected`` if values were spread evenly.
 ``words``
     ``utterances``, ``recogniser``, ``normaliser``, ``references``, ``wer_percent``,
     ``cer_percent``, ``wer_minus_raw_points``, ``cer_minus_raw_points``, each (value, low, high).
@@ -69,7 +85,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["SCHEMA", "is_study"]
+__all__ = ["SCHEMA", "are_descriptions", "is_study"]
 
 SCHEMA = "voiceanon-evaluation/1"
 
@@ -77,3 +93,8 @@ SCHEMA = "voiceanon-evaluation/1"
 def is_study(results: Mapping[str, Any]) -> bool:
     """Whether results are of a study of assessments, in which nobody attacked."""
     return any("assessment" in variant for variant in results["variants"])
+
+
+def are_descriptions(results: Mapping[str, Any]) -> bool:
+    """Whether results are of stored descriptions: no audio was made or attacked."""
+    return any("descriptions" in variant for variant in results["variants"])

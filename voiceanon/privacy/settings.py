@@ -41,6 +41,8 @@ class Settings:
     assessment : bool
         Whether to study assessments instead of privacy: no attack, no naturalness; every
         recording's measures before and after.
+    abstractions : bool
+        Whether attackers get stored descriptions, and assessment measures alone, instead of audio.
     training_hours : float, optional
         Of speech that attackers train on; None for 2.0 (0.7 with a light run).
     workers : int
@@ -59,6 +61,7 @@ class Settings:
     light: bool = False
     naturalness: bool = True
     assessment: bool = False
+    abstractions: bool = False
     training_hours: float | None = None
     workers: int = 1
     options: dict[str, Any] = field(default_factory=dict)
@@ -69,13 +72,28 @@ class Settings:
         Raises
         ------
         InputError
-            If two have one name, or there is none.
+            If two have one name, or there is none; or if descriptions cannot be measured so.
         """
         found = [*map(baseline, self.baselines), *map(of_recipe, self.recipes), *self.others]
+        if self.abstractions:
+            found = self._described()
         names = [variant.name for variant in found]
         if not found or len(set(names)) < len(names):
             raise InputError(f"variants are {', '.join(names) or 'none'}: names must differ")
         return found
+
+    def _described(self) -> list[Variant]:
+        if self.assessment:
+            raise InputError("abstractions and assessment are two evaluations: ask for one")
+        if self.attackers is not None:
+            raise InputError("attackers are of audio: all of those on abstractions are measured")
+        for recipe in self.recipes:
+            if recipe.removal != "bottleneck":
+                raise InputError(
+                    f"recipe is {recipe.name!r}: a description is made by a recipe with "
+                    "removal = 'bottleneck'"
+                )
+        return [*map(of_recipe, self.recipes)]
 
     def check_models(self) -> None:
         """Open once what was asked for by name, so that a wrong name costs seconds, not an hour.

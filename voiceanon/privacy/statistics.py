@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["HOP_S", "RATE", "RHYTHM", "UtteranceStatistics", "log_mel", "pitch_track"]
+__all__ = [
+    "HOP_S",
+    "RATE",
+    "RHYTHM",
+    "UtteranceStatistics",
+    "log_mel",
+    "modulation_db",
+    "pitch_track",
+    "run_lengths_s",
+    "spread",
+]
 
 RATE = 16_000
 HOP_S = 0.01
@@ -112,7 +122,8 @@ def pitch_track(samples: Samples) -> tuple[Real, Real]:
     return np.where(voiced, rate / lags[best], 0.0), level_db
 
 
-def _spread(values: npt.ArrayLike) -> list[float]:
+def spread(values: npt.ArrayLike) -> list[float]:
+    """Return mean, deviation and the 5th, 25th, 50th, 75th and 95th percentile; 0 of nothing."""
     found = np.asarray(values, dtype=np.float64)
     if not len(found):
         return [0.0] * 7
@@ -120,10 +131,10 @@ def _spread(values: npt.ArrayLike) -> list[float]:
     return [float(found.mean()), float(found.std()), *map(float, marks)]
 
 
-def _run_lengths_s(mask: npt.NDArray[np.bool_]) -> tuple[Real, Real]:
+def run_lengths_s(mask: npt.NDArray[np.bool_], hop_s: float = HOP_S) -> tuple[Real, Real]:
     """Durations of the stretches where `mask` is true, and of those where it is false."""
     edges = np.flatnonzero(np.diff(mask.astype(int))) + 1
-    runs = np.diff(np.concatenate([[0], edges, [len(mask)]])) * HOP_S
+    runs = np.diff(np.concatenate([[0], edges, [len(mask)]])) * hop_s
     first, second = runs[0::2], runs[1::2]
     return (first, second) if mask[0] else (second, first)
 
@@ -134,23 +145,23 @@ def _rhythm(f0_hz: Real, level_db: Real) -> Real:
     log_f0 = np.log2(np.where(voiced, f0_hz, 100.0) / 100)
     moves = np.diff(np.where(voiced, log_f0, np.nan))
     moves = moves[np.isfinite(moves)]
-    figures: list[Any] = _spread(log_f0[voiced]) + _spread(moves) + _spread(np.abs(moves))
+    figures: list[Any] = spread(log_f0[voiced]) + spread(moves) + spread(np.abs(moves))
     loud = level_db > np.percentile(level_db, 95) - 30
     for mask in (voiced, loud):
-        for runs in _run_lengths_s(mask):
-            figures += _spread(np.log2(runs + HOP_S))
+        for runs in run_lengths_s(mask):
+            figures += spread(np.log2(runs + HOP_S))
             figures.append(len(runs) / (count * HOP_S))
     figures += [float(voiced.mean()), float(loud.mean())]
-    figures += _spread(level_db - level_db.max())
+    figures += spread(level_db - level_db.max())
     clipped = np.maximum(level_db - level_db.max(), -60.0)
-    figures += _spread(np.diff(clipped)) if count > 1 else [0.0] * 7
-    figures += _modulation_db(clipped)
+    figures += spread(np.diff(clipped)) if count > 1 else [0.0] * 7
+    figures += modulation_db(clipped)
     return np.array(figures, dtype=np.float64)
 
 
-def _modulation_db(level_db: Real) -> list[float]:
+def modulation_db(level_db: Real, hop_s: float = HOP_S) -> list[float]:
     """Power of the level's movement in octave thirds from 0.5 to 16 Hz, dB."""
-    size = 1024
+    size = round(10.24 / hop_s)
     plain = level_db - level_db.mean()
     # Welch's average over halves of ten seconds; a short recording is one padded stretch.
     starts = range(0, max(1, len(plain) - size // 2), size // 2)
@@ -159,7 +170,7 @@ def _modulation_db(level_db: Real) -> list[float]:
     ]
     power = np.mean([np.abs(np.fft.rfft(p * np.hanning(size))) ** 2 for p in stretches], axis=0)
     power /= len(plain)
-    at_hz = np.arange(len(power)) / (size * HOP_S)
+    at_hz = np.arange(len(power)) / (size * hop_s)
     edges_hz = 0.5 * 2 ** (np.arange(16) / 3)
     return [
         float(10 * np.log10(power[(at_hz >= low) & (at_hz < high)].mean() + 1e-6))

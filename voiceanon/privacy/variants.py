@@ -30,6 +30,7 @@ EVALUATION_SECRET = hashlib.sha256(b"voiceanon evaluation 1").digest()
 BASELINES = ("raw", "mcadams", "world")
 _LABELS = {
     "raw": "raw speech",
+    "measures": "assessment measures alone",
     "mcadams": "McAdams (B2)",
     "world": "WORLD copy",
 }
@@ -43,8 +44,8 @@ class Variant:
     ----------
     name : str
         For tables and file names.
-    kind : {"recipe", "raw", "mcadams", "world", "call"}
-        Which change.
+    kind : {"recipe", "raw", "mcadams", "world", "call", "measures"}
+        Which change; ``"measures"`` keeps assessment measures and no sound.
     recipe : Recipe, optional
         Where the kind is ``"recipe"``.
     target : str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from voiceanon.privacy.corpora.recordings import Recording
-from voiceanon.privacy.schema import is_study
+from voiceanon.privacy.schema import are_descriptions, is_study
 from voiceanon.privacy.trials import POOLINGS
 
 __all__ = ["headline", "warnings_of", "worst_speakers"]
@@ -74,7 +74,9 @@ def warnings_of(results: dict[str, Any]) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     by_kind = {variant["kind"]: variant for variant in results["variants"]}
     raw = (by_kind.get("raw") or {}).get("privacy")
-    if raw is None:
+    if are_descriptions(results):
+        found.append({"level": "note", "text": _strength_words(raw)})
+    elif raw is None:
         if any(variant["privacy"] for variant in results["variants"]):
             text = "raw speech was not measured: how strong the attackers are is unknown"
             found.append({"level": "red", "text": text})
@@ -114,3 +116,17 @@ def warnings_of(results: dict[str, Any]) -> list[dict[str, str]]:
         )
         found.append({"level": "note", "text": text})
     return found
+
+
+def _strength_words(raw: dict[str, Any] | None) -> str:
+    """How strong attackers on descriptions are, told by one of their kind on the audio."""
+    head = (raw or {}).get("headline_single")
+    if head is None:
+        return (
+            "no attacker of the same kind was measured on raw speech: how strong they are is open"
+        )
+    value = head["eer_percent"][0]
+    return (
+        "attackers got descriptions and no audio; one of the same kind (LDA and PLDA on "
+        f"statistics) reaches an EER of {value:.1f} % with one utterance of raw speech"
+    )

@@ -13,6 +13,7 @@ from voiceanon.report import evaluation_methods as methods
 from voiceanon.report import evaluation_tables as tables
 from voiceanon.report import utility_tables as utility
 from voiceanon.report.assessment_part import assessment_part
+from voiceanon.report.descriptions_part import descriptions_part
 from voiceanon.report.evaluation_origin import corpus_words, duration_words, origin
 from voiceanon.report.evaluation_plots import det_panel, linkability_plot, privacy_words_plot
 from voiceanon.report.evaluation_style import STYLE
@@ -116,6 +117,8 @@ def _heading(
         facts.append(f"took {duration_words(took)}")
     is_study = any("assessment" in variant.data for variant in found)
     asked = "Do assessments still work?" if is_study else "Can the speaker be found again?"
+    if any("descriptions" in variant.data for variant in found):
+        asked = "Can the speaker be found again in what is stored instead of audio?"
     return join(
         tag("p", "Voice anonymisation, measured", class_="kicker"),
         tag("h1", asked),
@@ -150,6 +153,11 @@ def _sections(
         # Nobody attacked: what would say so at length is left out.
         sections = [part for part in sections if part[0] not in ("attackers", "plots", "people")]
         sections.insert(0, ("assessment", "Assessments", studied))
+    stored = descriptions_part(ours_first)
+    if stored is not None:
+        # No audio was made: there is nothing to hear, and no word was lost.
+        sections = [part for part in sections if part[0] not in ("people", "speech", "listening")]
+        sections.insert(1, ("descriptions", "Stored descriptions", stored))
     return sections
 
 

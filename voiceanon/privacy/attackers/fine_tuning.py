@@ -60,17 +60,20 @@ class Material:
 
     Attributes
     ----------
-    bands : sequence of sequences of ndarray of float16, shape (frames, 80)
+    bands : sequence of sequences of ndarray of float16, shape (frames, 80 or as the network takes)
         For each draw, each recording; all draws list the same recordings.
     speakers : ndarray of int, shape (n,)
         Whose each recording is, 0 to the number of speakers less one.
     targets : ndarray of float64, shape (n, d), optional
         A pretrained network's vector of each recording before it was anonymised.
+    centred : bool
+        Whether every crop loses its mean, as bands do.
     """
 
     bands: Sequence[Sequence[Bands]]
     speakers: npt.NDArray[np.int64]
     targets: Real | None = None
+    centred: bool = True
 
 
 def fine_tune(
@@ -209,4 +212,4 @@ class _Batches:
             bands = np.resize(bands, (self._frames, bands.shape[1]))
         first = int(integers(self._draws, len(bands) - self._frames + 1, 1)[0])
         crop = bands[first : first + self._frames].astype(np.float32)
-        return np.asarray(crop - crop.mean(0))
+        return np.asarray(crop - crop.mean(0)) if self._material.centred else crop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from voiceanon.privacy.attack import Attacker, Evidence, Verifier
 from voiceanon.privacy.attackers.finetuned import FineTuned
 from voiceanon.privacy.attackers.trained import FUSED
 
-__all__ = ["Joined"]
+__all__ = ["Joined", "added_up"]
 
 Real = npt.NDArray[np.float64]
 
@@ -69,26 +69,39 @@ class Joined:
 
     def verifiers(self, evidence: Evidence) -> dict[str, Verifier]:
         """Return one verifier a subset of attackers, weighting and back-end."""
-        known = {attacker.name: attacker.verifiers(evidence) for attacker in self._able(evidence)}
+        able = self._able(evidence)
         # A network that was trained on the same speech needs no back-end of its own.
         own = {
-            attacker.name: attacker.fused
-            for attacker in self._able(evidence)
-            if isinstance(attacker, FineTuned)
+            attacker.name: attacker.fused for attacker in able if isinstance(attacker, FineTuned)
         }
-        found: dict[str, Verifier] = {}
-        for backend in FUSED:
-            members = {
-                f"{attacker} {name.removesuffix(backend)}".strip(): verifier
-                for attacker, verifiers in known.items()
-                for name, verifier in verifiers.items()
-                if name.endswith(own.get(attacker, backend))
-            }
-            for size in range(2, min(len(members), _MOST) + 1):
-                for chosen in itertools.combinations(members, size):
-                    parts = tuple(members[name] for name in chosen)
-                    for first in (1.0, 2.0) if size == 2 else (1.0,):
-                        weights = (first, *(1.0 for _ in chosen[1:]))
-                        label = "" if first == 1.0 else f"{first:g} × "
-                        found[f"{label}{' + '.join(chosen)}, {backend}"] = _Average(parts, weights)
-        return found
+        return added_up({attacker.name: attacker.verifiers(evidence) for attacker in able}, own)
+
+
+def added_up(
+    known: Mapping[str, Mapping[str, Verifier]], own: Mapping[str, tuple[str, ...]]
+) -> dict[str, Verifier]:
+    """Return one verifier a subset of attackers, weighting and back-end.
+
+    Parameters
+    ----------
+    known : mapping of str to mapping of str to Verifier
+        By attacker and configuration; those that end with a back-end of `FUSED` are added.
+    own : mapping of str to tuple of str
+        Attackers whose configurations are chosen by these endings instead.
+    """
+    found: dict[str, Verifier] = {}
+    for backend in FUSED:
+        members = {
+            f"{attacker} {name.removesuffix(backend)}".strip(): verifier
+            for attacker, verifiers in known.items()
+            for name, verifier in verifiers.items()
+            if name.endswith(own.get(attacker, backend))
+        }
+        for size in range(2, min(len(members), _MOST) + 1):
+            for chosen in itertools.combinations(members, size):
+                parts = tuple(members[name] for name in chosen)
+                for first in (1.0, 2.0) if size == 2 else (1.0,):
+                    weights = (first, *(1.0 for _ in chosen[1:]))
+                    label = "" if first == 1.0 else f"{first:g} × "
+                    found[f"{label}{' + '.join(chosen)}, {backend}"] = _Average(parts, weights)
+    return found

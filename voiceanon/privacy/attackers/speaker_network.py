@@ -154,7 +154,7 @@ def starting_network(seed: int) -> SpeakerNetwork:
     return fresh_network(seed)
 
 
-def fresh_network(seed: int) -> SpeakerNetwork:
+def fresh_network(seed: int, inputs: int = 80, dimensions: int = _DIMENSIONS) -> SpeakerNetwork:
     """Return an untrained network of 0.9 million weights.
 
     A time-delay network with pooling of mean and deviation (Snyder et al. 2018, "x-vectors"),
@@ -164,21 +164,25 @@ def fresh_network(seed: int) -> SpeakerNetwork:
     ----------
     seed : int
         Draws the weights; the same seed gives the same network.
+    inputs : int
+        Numbers a frame.
+    dimensions : int
+        Of the vector.
     """
     torch = load("torch")
     nn = torch.nn
     layers: list[Any] = []
-    for inputs, outputs, width, dilation in (
-        (80, _CHANNELS, 5, 1),
+    for before, after, width, dilation in (
+        (inputs, _CHANNELS, 5, 1),
         (_CHANNELS, _CHANNELS, 3, 2),
         (_CHANNELS, _CHANNELS, 3, 3),
         (_CHANNELS, _POOLED, 1, 1),
     ):
         padding = (width - 1) // 2 * dilation
-        layers.append(nn.Conv1d(inputs, outputs, width, dilation=dilation, padding=padding))
-        layers += [nn.ReLU(), nn.BatchNorm1d(outputs)]
+        layers.append(nn.Conv1d(before, after, width, dilation=dilation, padding=padding))
+        layers += [nn.ReLU(), nn.BatchNorm1d(after)]
     trunk = nn.Sequential(*layers)
-    top = nn.Sequential(nn.Linear(2 * _POOLED, _DIMENSIONS), nn.BatchNorm1d(_DIMENSIONS))
+    top = nn.Sequential(nn.Linear(2 * _POOLED, dimensions), nn.BatchNorm1d(dimensions))
     generator = torch.Generator().manual_seed(seed)
     for part in (*trunk, *top):
         if hasattr(part, "weight") and part.weight.dim() > 1:
@@ -186,6 +190,6 @@ def fresh_network(seed: int) -> SpeakerNetwork:
             with torch.no_grad():  # He et al. 2015
                 part.weight.normal_(0.0, (2.0 / fan_in) ** 0.5, generator=generator)
                 part.bias.zero_()
-    network = SpeakerNetwork("tdnn-1", _DIMENSIONS, trunk, top)
+    network = SpeakerNetwork("tdnn-1", dimensions, trunk, top)
     network.learning(False)
     return network

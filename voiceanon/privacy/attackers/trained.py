@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.privacy.attack import Evidence, Verifier
+from voiceanon.privacy.attack import Verifier
 from voiceanon.privacy.backends import PooledVerifier, trained_backends
+from voiceanon.privacy.corpora.recordings import Recording
 
-__all__ = ["FUSED", "no_training", "training_speakers", "verifiers_of"]
+__all__ = ["FUSED", "HasTraining", "no_training", "training_speakers", "verifiers_of"]
 
 Real = npt.NDArray[np.float64]
 
@@ -16,7 +19,14 @@ Real = npt.NDArray[np.float64]
 FUSED = ("plda-shrink0.1+centred", "lda60-shrink0.1+centred")
 
 
-def no_training(evidence: Evidence) -> str | None:
+class HasTraining(Protocol):
+    """Evidence of any kind that has recordings of other people to train on."""
+
+    @property
+    def training(self) -> tuple[Recording, ...]: ...  # noqa: D102 (said by the class)
+
+
+def no_training(evidence: HasTraining) -> str | None:
     """Return why nothing can be trained, or None."""
     if not evidence.training:
         return "no speech of other speakers to train on: give --train"
@@ -29,13 +39,13 @@ def no_training(evidence: Evidence) -> str | None:
     return None
 
 
-def training_speakers(evidence: Evidence) -> npt.NDArray[np.str_]:
+def training_speakers(evidence: HasTraining) -> npt.NDArray[np.str_]:
     """Return whose each training recording is, (n,)."""
     return np.array([recording.speaker for recording in evidence.training])
 
 
 def verifiers_of(
-    evidence: Evidence, known: Real, enrol: Real, trial: Real, prefix: str = ""
+    evidence: HasTraining, known: Real, enrol: Real, trial: Real, prefix: str = ""
 ) -> dict[str, Verifier]:
     """Train every back-end on `known`, (m, d), and let it score `enrol` against `trial`, (n, d)."""
     seen = np.concatenate([enrol, trial])

@@ -51,6 +51,8 @@ class Recording:
         Which side of a comparison it is for, where the corpus fixes that.
     score : float or None
         What somebody who assessed it gave it, on any scale.
+    age_group, first_language : str
+        Of the speaker, as the corpus calls them; empty where they are not known.
     """
 
     key: str
@@ -64,6 +66,8 @@ class Recording:
     length_s: float | None = None
     side: str = ""
     score: float | None = None
+    age_group: str = ""
+    first_language: str = ""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ _COLUMNS = {
     "length_s": ("length_s",),
     "side": ("side",),
     "score": ("score",),
+    "age_group": ("age_group",),
+    "first_language": ("first_language", "l1"),
 }
 _NEEDED = ("speaker", "path")
 
@@ -130,6 +132,8 @@ def rows_of(path: Path, notes: list[str]) -> Iterator[Recording]:
             length_s=number(value.get("length_s"), "a length", place),
             side=value.get("side", ""),
             score=_score(value.get("score"), place),
+            age_group=value.get("age_group", ""),
+            first_language=value.get("first_language", ""),
         )
 
 

@@ -1,0 +1,1 @@
+"""Attackers who get stored descriptions, and no audio: what a leak of abstractions gives away."""
