@@ -1,0 +1,1 @@
+"""Whole archives: what is in them, decided once, and each recording done once."""
