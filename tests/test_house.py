@@ -25,7 +25,7 @@ FLOORS = [
     {"frames", "transform"},
     {"checks"},
     {"container"},
-    {"file_plan", "files"},
+    {"file_search", "file_plan", "files"},
     {"anonymizer", "stream", "speaking", "abstraction", "measures"},
     {"storage"},
     {"privacy", "training", "models"},

@@ -7,12 +7,25 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from voiceanon.errors import DestinationError, InputError
+from voiceanon.file_search import search
 from voiceanon.formats import AUDIO_SUFFIXES, OUTPUT_FORMATS, looks_like_audio
 
-__all__ = ["Job", "Kind", "LeftOut", "Plan", "make_folder", "plan_files", "refuse_existing"]
+__all__ = [
+    "Job",
+    "Kind",
+    "LeftOut",
+    "Plan",
+    "free_name",
+    "make_folder",
+    "plan_files",
+    "refuse_existing",
+]
+
+# Room within the 255 bytes that file systems allow: for a number, a suffix, a temporary's prefix.
+_MAX_STEM_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,11 @@ class Kind:
         """Whether a path names an output file rather than a folder."""
         return out.suffix.lower() in self.outputs and not out.is_dir()
 
+    def takes(self, path: str) -> bool:
+        """Whether a regular file is named like an input or begins like one."""
+        suffix = f".{path.rpartition('.')[2].lower()}"
+        return suffix in self.inputs or self.looks_like_one(Path(path))
+
 
 class Job(NamedTuple):
     """One recording to do: where it is, where it goes, and the label its voice is drawn for."""
@@ -45,6 +63,15 @@ class Job(NamedTuple):
     source: Path
     destination: Path
     recording: str
+
+
+class Taken(Protocol):
+    """The names that are given away, folded, each with the last number put behind it."""
+
+    def get(self, name: str, /) -> int | None:
+        """The number, or None if the name is free."""
+
+    def __setitem__(self, name: str, number: int, /) -> None: ...
 
 
 class LeftOut(NamedTuple):
@@ -129,7 +156,7 @@ def plan_files(
     jobs: list[Job] = []
     left_out: list[LeftOut] = []
     seen: set[Path] = set()
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for root in roots:
         prefix = Path(root.resolve().name) if len(roots) > 1 and root.is_dir() else Path()
         for source, below, problem in _find(root, kind):
@@ -144,7 +171,8 @@ def plan_files(
             relative = prefix / below
             destination = out
             if not to_file:
-                destination = out / _free_name(relative, suffix or kind.outputs[0], kind, taken)
+                name = free_name(relative.as_posix(), suffix or kind.outputs[0], kind, taken)
+                destination = out / name
             jobs.append(Job(source, destination, relative.as_posix()))
     return Plan(tuple(jobs), tuple(left_out))
 
@@ -183,57 +211,58 @@ def make_folder(folder: Path) -> list[Path]:
     return missing
 
 
+def free_name(relative: str, suffix: str, kind: Kind, taken: Taken) -> str:
+    """A path for the output below its folder, different from all before it, and takes it.
+
+    Parameters
+    ----------
+    relative : str
+        The input's path below its own folder, with "/" between parts.
+    suffix : str
+        Of the output; may be empty.
+    kind : Kind
+        Its inputs' suffixes are dropped.
+    taken : mapping
+        Names given away; the new one is added.
+    """
+    *folders, name = [_plain(part) for part in relative.split("/")]
+    stem, _, own_suffix = name.rpartition(".")
+    if not stem or f".{own_suffix}".lower() not in kind.inputs:
+        stem = name
+    stem = stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore")
+    plain = "/".join([*folders, stem])
+    # Some file systems take upper and lower case, or composed and decomposed letters, as one.
+    key = _folded(f"{plain}{suffix}")
+    number = taken.get(key)
+    if number is None:
+        taken[key] = 1
+        return f"{plain}{suffix}"
+    while True:
+        number += 1
+        path = f"{plain}-{number}{suffix}"
+        if taken.get(_folded(path)) is None:
+            taken[_folded(path)] = 1
+            taken[key] = number
+            return path
+
+
 def _find(root: Path, kind: Kind) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
     """Each file below `root` in order of name: path, path below the root, and why not, if not."""
     if root.is_symlink():
         yield root, Path(root.name), ("failed", "is a symbolic link; links are not followed")
     elif root.is_dir():
-        yield from _search(root, Path(), kind)
+        for seen in search(str(root)):
+            problem = seen.problem
+            if problem is None and not kind.takes(seen.path):
+                problem = ("skipped", f"not {kind.called}")
+            yield Path(seen.path), Path(seen.below), problem
     else:
         # Given by name: it is worked on whatever it is called, and fails with a reason.
         yield root, Path(root.name), None
 
 
-def _search(
-    folder: Path, below: Path, kind: Kind
-) -> Iterator[tuple[Path, Path, tuple[str, str] | None]]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, below, ("failed", f"folder cannot be read: {error.strerror}")
-        return
-    for entry in entries:
-        path, relative = folder / entry.name, below / entry.name
-        if entry.name.startswith("."):
-            yield path, relative, ("skipped", "hidden")
-        elif entry.is_symlink():
-            yield path, relative, ("skipped", "symbolic link")
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _search(path, relative, kind)
-        elif not entry.is_file(follow_symlinks=False):
-            yield path, relative, ("skipped", "not a regular file")
-        elif path.suffix.lower() in kind.inputs or kind.looks_like_one(path):
-            yield path, relative, None
-        else:
-            yield path, relative, ("skipped", f"not {kind.called}")
-
-
-def _free_name(relative: Path, suffix: str, kind: Kind, taken: set[str]) -> Path:
-    """The output's path below the output folder, different from all before it."""
-    parts = [_plain(part) for part in relative.parts]
-    stem, own_suffix = os.path.splitext(parts[-1])  # noqa: PTH122 (a name, not a path)
-    if own_suffix.lower() not in kind.inputs:
-        stem = parts[-1]
-    number = 1
-    while True:
-        name = f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}"
-        path = Path(*parts[:-1], name)
-        # Some file systems take upper and lower case, or composed and decomposed letters, as one.
-        key = unicodedata.normalize("NFC", str(path)).casefold()
-        if key not in taken:
-            taken.add(key)
-            return path
-        number += 1
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _plain(name: str) -> str:

@@ -15,6 +15,7 @@ import typer
 
 from voiceanon.cli.abstract import abstract
 from voiceanon.cli.anonymize import anonymize
+from voiceanon.cli.archive import archive_app
 from voiceanon.cli.challenge import challenge
 from voiceanon.cli.check import check
 from voiceanon.cli.collect import collect
@@ -71,6 +72,7 @@ def root(
     voiceanon check interview.wav anonymous.flac
     voiceanon abstract recordings/ -o descriptions/
     voiceanon render descriptions/ -o listening/
+    voiceanon archive plan recordings/ anonymous/
     voiceanon evaluate corpus/ -o report/ --train others/
     voiceanon doctor
     ```
@@ -90,6 +92,7 @@ app.command("collect")(collect)
 app.command("evaluate")(evaluate)
 app.command("challenge")(challenge)
 app.command("doctor")(doctor)
+app.add_typer(archive_app, name="archive")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 # Kaldi splits at these alone; other letters that Unicode calls space belong to words and names.
-_SPACES = " \t\r"
+_SPACES = " \t\r\n"
 _TARGETS = {"target": True, "nontarget": False}
 
 
@@ -42,15 +42,15 @@ def read_table(path: Path) -> dict[str, tuple[int, str]]:
 def rows(path: Path) -> Iterator[tuple[int, str, str]]:
     """Yield a file's lines that are not blank: their number, the first word, and the rest."""
     try:
-        content = path.read_bytes().decode("utf-8", "surrogateescape")
+        with path.open("rb") as file:
+            # Bytes end a line at line feeds alone: words may hold Unicode's line separators.
+            for number, line in enumerate(file, 1):
+                stripped = line.decode("utf-8", "surrogateescape").strip(_SPACES)
+                if stripped:
+                    key, _, value = stripped.replace("\t", " ").partition(" ")
+                    yield number, key, value.strip(_SPACES)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
-    # Only line feeds end a line: words may hold what Unicode calls a line separator.
-    for number, line in enumerate(content.split("\n"), 1):
-        stripped = line.strip(_SPACES)
-        if stripped:
-            key, _, value = stripped.replace("\t", " ").partition(" ")
-            yield number, key, value.strip(_SPACES)
 
 
 def check_audio_paths(scp: Mapping[str, tuple[int, str]], name: str = "wav.scp") -> None:

@@ -12,7 +12,7 @@ from voiceanon.errors import InputError
 from voiceanon.privacy.corpora.recordings import Corpus, Recording, assemble
 from voiceanon.privacy.corpora.tables import number
 
-__all__ = ["read_manifest"]
+__all__ = ["objects_of", "read_manifest"]
 
 
 def read_manifest(path: Path, name: str) -> Corpus:
@@ -40,7 +40,7 @@ def read_manifest(path: Path, name: str) -> Corpus:
         If a line is malformed (with its number), or `assemble` refuses what it says.
     """
     notes: list[str] = []
-    found = [_recording(value, path, place) for place, value in _objects(path)]
+    found = [_recording(value, path, place) for place, value in objects_of(path)]
     keys = [key for key, _ in found]
     if not all(keys):
         notes.append(f"Ids that {path.name} does not give are the names of the files.")
@@ -52,7 +52,8 @@ def read_manifest(path: Path, name: str) -> Corpus:
     return assemble(name, recordings, notes, source=path.name)
 
 
-def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def objects_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a manifest's lines: where each stands, and the object; blank lines are passed over."""
     try:
         with path.open("rb") as file:
             for line, content in enumerate(file, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import math
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from voiceanon.errors import InputError
 from voiceanon.privacy.corpora.recordings import Corpus, Recording, assemble, distinct, named
 
-__all__ = ["number", "read_csv", "read_several", "rows_of"]
+__all__ = ["lines_of", "number", "read_csv", "read_several", "rows_of"]
 
 # What a column may be called; the first name is that of the project's own tables.
 _COLUMNS = {
@@ -29,6 +30,7 @@ _COLUMNS = {
     "first_language": ("first_language", "l1"),
 }
 _NEEDED = ("speaker", "path")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_csv(path: Path, name: str) -> Corpus:
@@ -103,7 +105,7 @@ def _below(folder: Path, tables: Sequence[Path]) -> str:
 
 def rows_of(path: Path, notes: list[str]) -> Iterator[Recording]:
     """Yield a table's rows; the name of the file stands for a missing id."""
-    lines = _lines(path)
+    lines = lines_of(path)
     header = next(lines, None)
     if header is None:
         raise InputError(f"{path.name} is empty: it must begin with a header")
@@ -163,7 +165,7 @@ def number(value: object, what: str, place: str) -> float | None:
     return seconds
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield rows with the number of their last line; blank lines are passed over."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -177,9 +179,11 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
                     f"line {reader.line_num} of {path.name} is not CSV: {error}"
                 ) from error
             except UnicodeDecodeError as error:
-                raise InputError(
-                    f"{path.name} is not UTF-8 text after line {reader.line_num}: convert it"
-                ) from error
+                place = f"UTF-8 text after line {reader.line_num}"
+                with path.open("rb") as raw:
+                    if raw.read(2) in _UTF_16:
+                        place = "UTF-8 but UTF-16 text"
+                raise InputError(f"{path.name} is not {place}: convert it") from error
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
 

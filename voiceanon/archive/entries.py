@@ -1,0 +1,80 @@
+"""What a plan of an archive is made of: recordings that were found, named, or left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["MEMBER_MARK", "Entry", "Found", "LeftOut"]
+
+# Between a tar archive's path and the name of a member; the path itself never holds it.
+MEMBER_MARK = "::"
+
+
+class Found(NamedTuple):
+    """A recording that a source names, before it has an id.
+
+    Attributes
+    ----------
+    source : str
+        Absolute path of a file, or ``ARCHIVE.tar::MEMBER``.
+    name : str
+        Its path below the source's own folder, with "/" between parts.
+    size : int
+        Bytes.
+    mtime_ns : int
+        When the file, or the archive that holds it, was last changed.
+    speaker : str
+        As a list gives it; empty if none does.
+    offset : int
+        Where a member's bytes begin in its archive; -1 for a file.
+    """
+
+    source: str
+    name: str
+    size: int
+    mtime_ns: int
+    speaker: str = ""
+    offset: int = -1
+
+
+class LeftOut(NamedTuple):
+    """What is no recording: ``"skipped"`` on purpose, or ``"failed"`` to be looked at."""
+
+    source: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recording of a plan.
+
+    Attributes
+    ----------
+    id : str
+        32 hex digits, keyed: without the key it says nothing of the name.
+    source : str
+        Absolute path of a file, or ``ARCHIVE.tar::MEMBER``.
+    name : str
+        The label of its draws: the path below the source's own folder.
+    size : int
+        Bytes when the plan was made.
+    mtime_ns : int
+        When the file, or the archive that holds it, was last changed before the plan.
+    speaker : str
+        As a list gave it; empty if none did.
+    output : str
+        Relative path of the output without its suffix.
+    offset : int
+        Where a member's bytes begin in its archive; -1 for a file.
+    """
+
+    id: str
+    source: str
+    name: str
+    size: int
+    mtime_ns: int
+    speaker: str
+    output: str
+    offset: int = -1

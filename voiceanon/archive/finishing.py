@@ -1,0 +1,90 @@
+"""The end of a run: its totals beside the outputs, its key destroyed; and originals removed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from voiceanon.archive.entries import Entry
+from voiceanon.archive.ledger import Ledger
+from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.run_folder import RunFolder, Shard
+from voiceanon.archive.statement import Totals, totals_of
+from voiceanon.archive.verifying import STATEMENT_NAMES
+from voiceanon.errors import InputError
+from voiceanon.formats.placing import write_whole
+
+__all__ = ["finish_run", "removable", "remove_originals"]
+
+
+def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
+    """Write the final statement, and destroy the key and the manifest, which tells names.
+
+    Without the key nobody can draw the run's voices or its pseudonyms again. Ledgers stay: they
+    tell neither.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run.
+    incomplete : bool
+        Whether recordings may be left undecided.
+
+    Raises
+    ------
+    InputError
+        If recordings are undecided and that is not allowed.
+    SecretError
+        If the run is finished already.
+    """
+    folder.key()
+    settings, totals = folder.settings(), totals_of(folder)
+    left = totals.states["undecided"]
+    if left and not incomplete:
+        raise InputError(f"{left} recordings are undecided: run it to its end first")
+    with folder.locked(_whole(folder)):
+        statement = json.dumps(totals.as_dict(), indent=1).encode() + b"\n"
+        place = Path(settings.destination) / STATEMENT_NAMES[0]
+        write_whole(place, statement, overwrite=True)
+        folder.destroy_key()
+    return totals
+
+
+def removable(folder: RunFolder) -> Iterator[Entry]:
+    """Yield the recordings that are delivered and unchanged, and whose originals are files.
+
+    Held, failed and empty recordings stay, and so do members of archives.
+    """
+    name = folder.settings().name
+    with Manifest.open(folder.manifest) as manifest:
+        for shard, path in folder.ledgers():
+            with Ledger(path, name) as ledger:
+                for entry in manifest.shard(shard.number, shard.count):
+                    row = ledger.get(entry.id)
+                    if row is not None and row.state == "done" and _is_unchanged(entry):
+                        yield entry
+
+
+def remove_originals(entries: Iterator[Entry]) -> int:
+    """Remove what `removable` found, after `verify_run` found everything good; return how many."""
+    removed = 0
+    for entry in entries:
+        Path(entry.source).unlink()
+        removed += 1
+    return removed
+
+
+def _is_unchanged(entry: Entry) -> bool:
+    try:
+        status = os.lstat(entry.source)
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (entry.size, entry.mtime_ns)
+
+
+def _whole(folder: RunFolder) -> Shard:
+    """The split that the ledgers are of: a run in shards is finished from any of them."""
+    found = folder.ledgers()
+    return found[0][0] if found else Shard()

@@ -1,0 +1,264 @@
+"""What became of every recording of a run: one row each and every change of state, in SQLite.
+
+There is no name, no path and no draw in it: rows go by the ids of `voiceanon.archive.entries`. Each
+row carries a sum of its own, so that a flipped bit shows; a ledger that is damaged is set aside and
+made again from the outputs (`voiceanon.archive.rebuilding`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from voiceanon.errors import VoiceanonError
+
+__all__ = ["STATES", "Ledger", "LedgerError", "Output", "Row"]
+
+STATES = ("working", "done", "held", "failed", "empty")
+"""Of a row; a recording that nothing has become of yet has none."""
+
+_VERSION = 1
+_COMMIT_EVERY_S = 1.0
+_SUM_BYTES = 8
+_PATIENCE_S = 60.0  # while somebody else reads or writes
+_COLUMNS = (
+    "id BLOB PRIMARY KEY, state TEXT, attempts INTEGER, reason TEXT, verdict TEXT, "
+    "redraws INTEGER, frames INTEGER, rate INTEGER, channels INTEGER, elapsed_s REAL, "
+    "outputs TEXT, sum BLOB"
+)
+_PLACES = ", ".join("?" * 12)
+
+
+class LedgerError(VoiceanonError):
+    """A ledger is damaged, or belongs to another run."""
+
+    exit_code = 1
+
+
+class Output(NamedTuple):
+    """One file that was delivered: its suffix (``.flac``, ``.1.voa``), size and SHA-256."""
+
+    suffix: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one recording.
+
+    Attributes
+    ----------
+    id : str
+        Of its entry.
+    state : str
+        One of `STATES`.
+    attempts : int
+        How often it was begun.
+    reason : str
+        Why it is held, failed or empty; holds no path.
+    verdict : str
+        What the check said of the output.
+    redraws : int
+        How many further voices were drawn.
+    frames, rate, channels : int
+        Of the recording; 0 where they are not known.
+    elapsed_s : float
+        Seconds of work.
+    outputs : tuple of Output
+        What was delivered.
+    """
+
+    id: str
+    state: str
+    attempts: int = 1
+    reason: str = ""
+    verdict: str = ""
+    redraws: int = 0
+    frames: int = 0
+    rate: int = 0
+    channels: int = 0
+    elapsed_s: float = 0.0
+    outputs: tuple[Output, ...] = field(default=())
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording in seconds; 0 where it is not known."""
+        return self.frames / self.rate if self.rate else 0.0
+
+    def stored(self) -> tuple[object, ...]:
+        """Return the columns, the sum last."""
+        columns = (
+            bytes.fromhex(self.id),
+            self.state,
+            self.attempts,
+            self.reason,
+            self.verdict,
+            self.redraws,
+            self.frames,
+            self.rate,
+            self.channels,
+            self.elapsed_s,
+            json.dumps(self.outputs),
+        )
+        return (*columns, _sum_of(columns))
+
+    @classmethod
+    def read(cls, columns: tuple[Any, ...]) -> Row:
+        """Return a row from its columns.
+
+        Raises
+        ------
+        LedgerError
+            If they do not belong together.
+        """
+        _check_sum(columns)
+        key, *values, outputs, _ = columns
+        made = tuple(Output(*one) for one in json.loads(outputs))
+        return cls(*(key.hex(), *values, made))
+
+
+def _sum_of(columns: tuple[Any, ...]) -> bytes:
+    return blake2b(repr(columns).encode(), digest_size=_SUM_BYTES).digest()
+
+
+def _check_sum(columns: tuple[Any, ...]) -> None:
+    if _sum_of(columns[:-1]) != columns[-1] or columns[1] not in STATES:
+        raise LedgerError("the ledger is damaged: a row does not match its sum")
+
+
+class Ledger:
+    """The ledger of one run, or of one shard of it; one process writes it.
+
+    Changes are on the disk a second later at most, and when it is closed. What is lost with the
+    last second is done again.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file; made if it is not there.
+    run : str
+        Name of the run that it belongs to.
+
+    Raises
+    ------
+    LedgerError
+        If it is damaged or belongs to another run.
+    """
+
+    def __init__(self, path: Path, run: str) -> None:
+        is_new = not os.path.lexists(path)
+        if is_new:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        self._last_commit_s = time.monotonic()
+        try:
+            self._base = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
+            self._base.execute("PRAGMA synchronous=FULL")
+            if is_new:
+                self._make(run)
+            self._check(run)
+        except sqlite3.Error as error:
+            raise LedgerError("the ledger is damaged: it is no whole database") from error
+        self._base.execute("BEGIN")
+
+    def __len__(self) -> int:
+        return int(self._base.execute("SELECT count(*) FROM rows").fetchone()[0])
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield every row in the order of ids, checked against its sum."""
+        try:
+            for columns in self._base.execute("SELECT * FROM rows ORDER BY id"):
+                yield Row.read(columns)
+        except sqlite3.Error as error:
+            raise LedgerError("the ledger is damaged: it cannot be read") from error
+
+    def get(self, key: str) -> Row | None:
+        """Return the row of an id, None where nothing has become of it yet."""
+        found = self._base.execute("SELECT * FROM rows WHERE id = ?", (bytes.fromhex(key),))
+        columns = found.fetchone()
+        return None if columns is None else Row.read(columns)
+
+    def begin(self, key: str) -> Row:
+        """Note that a recording is being worked on, once more."""
+        before = self.get(key)
+        row = Row(key, "working", 1 if before is None else before.attempts + 1)
+        self.put(row)
+        return row
+
+    def put(self, row: Row) -> None:
+        """Note what became of a recording."""
+        self._base.execute(f"INSERT OR REPLACE INTO rows VALUES ({_PLACES})", row.stored())  # noqa: S608
+        self._base.execute(
+            "INSERT INTO changes (id, state) VALUES (?, ?)", (bytes.fromhex(row.id), row.state)
+        )
+        if time.monotonic() - self._last_commit_s >= _COMMIT_EVERY_S:
+            self.commit()
+
+    def forget(self, key: str, reason: str) -> None:
+        """Note that a recording is to be done again, although it was done: why is kept."""
+        row = self.get(key)
+        if row is not None:
+            self.put(replace(row, state="working", reason=reason, outputs=()))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows have each state."""
+        found = dict.fromkeys(STATES, 0)
+        found |= dict(self._base.execute("SELECT state, count(*) FROM rows GROUP BY state"))
+        return found
+
+    def changes(self) -> int:
+        """Return how many changes of state were noted."""
+        return int(self._base.execute("SELECT count(*) FROM changes").fetchone()[0])
+
+    def commit(self) -> None:
+        """Put everything noted on the disk."""
+        self._base.execute("COMMIT")
+        self._base.execute("BEGIN")
+        self._last_commit_s = time.monotonic()
+
+    def close(self) -> None:
+        """Put everything on the disk and let go; safe to call twice."""
+        with contextlib.suppress(sqlite3.ProgrammingError):
+            self._base.execute("COMMIT")
+            self._base.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _make(self, run: str) -> None:
+        self._base.execute("BEGIN")
+        self._base.execute(f"CREATE TABLE rows ({_COLUMNS}) WITHOUT ROWID")
+        self._base.execute("CREATE TABLE changes (number INTEGER PRIMARY KEY, id BLOB, state TEXT)")
+        self._base.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)")
+        facts = [("version", str(_VERSION)), ("run", run)]
+        self._base.executemany("INSERT INTO facts VALUES (?, ?)", facts)
+        self._base.execute("COMMIT")
+
+    def _check(self, run: str) -> None:
+        (found,) = self._base.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise LedgerError("the ledger is damaged: its pages do not match")
+        facts = dict(self._base.execute("SELECT name, value FROM facts"))
+        if facts.get("version") != str(_VERSION):
+            raise LedgerError("the ledger is damaged or of another version")
+        if facts.get("run") != run:
+            raise LedgerError("the ledger belongs to another run")
+        for columns in self._base.execute("SELECT * FROM rows"):
+            _check_sum(columns)

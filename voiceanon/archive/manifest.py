@@ -1,0 +1,310 @@
+"""The plan of an archive on disk: every recording once, under an id that only the key can make."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from voiceanon.archive.entries import Entry, Found, LeftOut
+from voiceanon.errors import DestinationError, InputError
+from voiceanon.file_plan import Kind, free_name
+from voiceanon.formats.placing import NewFile, cause
+from voiceanon.keys import check_secret, derive
+
+__all__ = ["Manifest"]
+
+_APPLICATION_ID = int.from_bytes(b"vaPL", "big")
+_VERSION = 1
+_ID_BYTES = 16
+_ROWS_PER_TRANSACTION = 20_000
+
+# File names need not be Unicode: everything that comes from outside is stored as bytes.
+_TABLES = """
+CREATE TABLE entries (
+    id TEXT PRIMARY KEY, source BLOB NOT NULL UNIQUE, name BLOB NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, speaker BLOB NOT NULL, output TEXT NOT NULL, at INTEGER NOT NULL
+);
+CREATE TABLE left_out (source BLOB NOT NULL, status TEXT NOT NULL, reason BLOB NOT NULL);
+CREATE TABLE taken (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+"""
+# The file is a temporary one until it is synced and renamed as a whole: a journal on disk and
+# syncs in between would protect nothing.
+_BUILDING = """
+PRAGMA journal_mode = MEMORY;
+PRAGMA synchronous = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA cache_size = -65536;
+PRAGMA temp_store = MEMORY;
+"""
+_COLUMNS = "id, source, name, size, mtime_ns, speaker, output, at"
+
+
+class Manifest:
+    """The recordings of an archive and what was left out, in one SQLite file for its owner alone.
+
+    It holds the paths and speakers of the originals: it belongs where they are, never among the
+    outputs. Made by `write`, read by `open`; it never changes afterwards. An object is used by the
+    thread that made it.
+
+    Attributes
+    ----------
+    bytes : int
+        Size of all recordings together.
+    """
+
+    def __init__(self, database: sqlite3.Connection, name: str) -> None:
+        self._database = database
+        self._name = name
+        self._count: int
+        self.bytes: int
+        query = "SELECT count(*), ifnull(sum(size), 0) FROM entries"
+        self._count, self.bytes = database.execute(query).fetchone()
+
+    @classmethod
+    def write(
+        cls,
+        path: str | os.PathLike[str],
+        found: Iterable[Found | LeftOut],
+        key: bytes,
+        *,
+        keep_names: bool,
+    ) -> Manifest:
+        """Write a new manifest, whole or not at all, and open it.
+
+        Each recording is taken once; later mentions of its file are left out. Two recordings of
+        one name get numbers, in the order they come.
+
+        Parameters
+        ----------
+        path : path
+            A new file in an existing folder.
+        found : iterable of Found or LeftOut
+            As from `find_sources`, consumed one by one.
+        key : bytes
+            32 bytes. The same key and names give the same ids.
+        keep_names : bool
+            Whether outputs have the inputs' names, made printable, rather than their ids.
+
+        Returns
+        -------
+        Manifest
+
+        Raises
+        ------
+        DestinationError
+            If the file exists or cannot be written.
+        SecretError
+            If the key is not 32 bytes.
+        InputError
+            As `found` raises it; then nothing is written.
+        """
+        path = Path(path)
+        check_secret(key)
+        with NewFile(path) as file:
+            try:
+                connection = sqlite3.connect(file.temporary, isolation_level=None)
+                with closing(connection) as database:
+                    database.executescript(_BUILDING + _TABLES)
+                    database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                    database.execute(f"PRAGMA user_version = {_VERSION}")
+                    _fill(database, found, key, keep_names)
+                file.sync()
+                file.give_name()
+            except (sqlite3.Error, OSError) as error:
+                why = str(error) if isinstance(error, sqlite3.Error) else cause(error)
+                raise DestinationError(f"manifest cannot be written: {why}") from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Manifest:
+        """Open a manifest for reading.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, is damaged, or was not written by `write`.
+        """
+        path = Path(path)
+        problem = f"{path.name!r} is damaged, or no manifest of an archive"
+        database = None
+        try:
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            database = sqlite3.connect(uri, uri=True, isolation_level=None)
+            database.execute("PRAGMA trusted_schema = OFF")
+            (application_id,) = database.execute("PRAGMA application_id").fetchone()
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if application_id == _APPLICATION_ID and version != _VERSION:
+                problem = f"{path.name!r} was written by another version of voiceanon"
+            elif application_id == _APPLICATION_ID:
+                checked = database.execute("PRAGMA quick_check(1)").fetchone()
+                if checked == ("ok",):
+                    return cls(database, path.name)
+        except (sqlite3.Error, ValueError) as error:
+            if not path.is_file():
+                problem = f"manifest {path.name!r} does not exist"
+            elif not os.access(path, os.R_OK):
+                problem = f"manifest {path.name!r} cannot be read"
+            if database is not None:
+                database.close()
+            raise InputError(problem) from error
+        database.close()
+        raise InputError(problem)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self._entries("ORDER BY id")
+
+    def shard(self, index: int, count: int) -> Iterator[Entry]:
+        """Part `index` of `count`: the entries whose id, as a number, leaves `index`.
+
+        Raises
+        ------
+        InputError
+            Unless ``0 <= index < count``.
+        """
+        if not 0 <= index < count:
+            raise InputError(
+                f"shard is {index} of {count}: it must be 0 to one less than the count"
+            )
+        return (entry for entry in self if int(entry.id, 16) % count == index)
+
+    def left_out(self) -> Iterator[LeftOut]:
+        """What is no entry, in the order it was found."""
+        for source, status, reason in self._rows("SELECT * FROM left_out ORDER BY rowid"):
+            yield LeftOut(_text(source), status, _text(reason))
+
+    def get(self, entry_id: str) -> Entry:
+        """The entry of an id.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        for entry in self._entries("WHERE id = ?", entry_id):
+            return entry
+        raise InputError(f"manifest {self._name!r} has no entry {entry_id!r}")
+
+    def sample(self, count: int) -> list[Entry]:
+        """At most `count` entries, evenly spread over all in order of id."""
+        count = min(count, len(self))
+        wanted = {at * len(self) // count for at in range(count)}
+        ids = [row[0] for at, row in enumerate(self._rows(_IDS)) if at in wanted]
+        return [self.get(entry_id) for entry_id in ids]
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._database.close()
+
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _entries(self, clause: str, *values: object) -> Iterator[Entry]:
+        query = f"SELECT {_COLUMNS} FROM entries {clause}"  # noqa: S608 (clauses are our own)
+        for entry_id, source, name, size, mtime_ns, speaker, output, at in self._rows(
+            query, *values
+        ):
+            texts = _text(source), _text(name)
+            yield Entry(entry_id, *texts, size, mtime_ns, _text(speaker), output, at)
+
+    def _rows(self, query: str, *values: object) -> Iterator[Any]:
+        try:
+            yield from self._database.execute(query, values)
+        except sqlite3.Error as error:
+            raise InputError(f"manifest {self._name!r} cannot be read: {error}") from error
+
+
+_IDS = "SELECT id FROM entries ORDER BY id"
+
+
+class _Taken:
+    """The names given to outputs, for `free_name`: on disk, since there may be millions."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def get(self, name: str, /) -> int | None:
+        row = self._database.execute("SELECT number FROM taken WHERE name = ?", [name]).fetchone()
+        return None if row is None else row[0]
+
+    def __setitem__(self, name: str, number: int, /) -> None:
+        self._database.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", [name, number])
+
+
+def _fill(
+    database: sqlite3.Connection, found: Iterable[Found | LeftOut], key: bytes, keep_names: bool
+) -> None:
+    taken, kind = _Taken(database), Kind()
+    database.execute("BEGIN")
+    for at, one in enumerate(found, 1):
+        left = one if isinstance(one, LeftOut) else _repeated(database, one)
+        if left is not None:
+            row = (_bytes(left.source), left.status, _bytes(left.reason))
+            database.execute("INSERT INTO left_out VALUES (?, ?, ?)", row)
+        elif isinstance(one, Found):
+            entry_id, label = _identity(database, one.name, key)
+            output = f"{entry_id[:2]}/{entry_id}"
+            if keep_names:
+                output = free_name(one.name, "", kind, taken)
+            database.execute(
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    entry_id,
+                    _bytes(one.source),
+                    _bytes(label),
+                    one.size,
+                    one.mtime_ns,
+                    _bytes(one.speaker),
+                    output,
+                    one.offset,
+                ),
+            )
+        if at % _ROWS_PER_TRANSACTION == 0:
+            database.execute("COMMIT")
+            database.execute("BEGIN")
+    database.execute("COMMIT")
+
+
+def _repeated(database: sqlite3.Connection, one: Found) -> LeftOut | None:
+    """Why a recording is not taken a second time."""
+    query = "SELECT speaker FROM entries WHERE source = ?"
+    row = database.execute(query, [_bytes(one.source)]).fetchone()
+    if row is None:
+        return None
+    if row[0] != _bytes(one.speaker):
+        return LeftOut(one.source, "failed", "given again with another speaker; the first counts")
+    return LeftOut(one.source, "skipped", "given twice")
+
+
+def _identity(database: sqlite3.Connection, name: str, key: bytes) -> tuple[str, str]:
+    """An id and the label it is made from, numbered where another source has the same name."""
+    number, label = 1, name
+    while True:
+        entry_id = derive(key, "archive entry", label)[:_ID_BYTES].hex()
+        if not database.execute("SELECT 1 FROM entries WHERE id = ?", [entry_id]).fetchone():
+            return entry_id, label
+        number += 1
+        label = f"{name} ({number})"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogatepass")

@@ -1,0 +1,125 @@
+"""What a run will take: counted, and measured on a few recordings for some seconds."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from voiceanon.anonymizer import Anonymizer
+from voiceanon.archive.entries import Entry
+from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.opening import open_source
+from voiceanon.archive.run_folder import RunSettings
+from voiceanon.checks.gate import Gate
+from voiceanon.errors import VoiceanonError
+from voiceanon.formats import AudioReader
+
+__all__ = ["Estimate", "estimate"]
+
+_HEADERS = 200
+_LONGEST_PART_S = 10.0
+_STORED_BITS_PER_SECOND = 500.0
+_PCM_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run is expected to take.
+
+    Attributes
+    ----------
+    recordings : int
+        How many there are.
+    bytes : int
+        Size of all of them.
+    hours : float
+        Length of all of them, from the headers of 200.
+    core_hours : float
+        Work on one core, from what some seconds of some of them took here.
+    output_bytes : int
+        Size of all outputs.
+    """
+
+    recordings: int
+    bytes: int
+    hours: float
+    core_hours: float
+    output_bytes: int
+
+
+def estimate(
+    manifest: Manifest, settings: RunSettings, work_folder: Path, *, measure_s: float = 10.0
+) -> Estimate:
+    """Return what a run is expected to take; recordings that cannot be read are passed over.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the run.
+    settings : RunSettings
+        Of the run.
+    work_folder : Path
+        Where members of tar files are put to be read, for a moment.
+    measure_s : float
+        How long is measured, in seconds.
+    """
+    lengths, sizes, channels_s = [], [], []
+    begun_s, worked_s, heard_s, made_bytes = time.monotonic(), 0.0, 0.0, 0
+    for entry in manifest.sample(_HEADERS):
+        try:
+            with open_source(entry, work_folder) as source, AudioReader(source) as reader:
+                duration_s = reader.declared_frames / reader.rate
+                lengths.append(duration_s)
+                channels_s.append(duration_s * reader.channels)
+                sizes.append(entry.size)
+                if time.monotonic() - begun_s < measure_s:
+                    took_s, part_s, size = _measured(reader, entry, settings)
+                    worked_s, heard_s, made_bytes = (
+                        worked_s + took_s,
+                        heard_s + part_s,
+                        made_bytes + size,
+                    )
+        except VoiceanonError:
+            continue
+    share = manifest.bytes / max(sum(sizes), 1)
+    all_channels_s = sum(channels_s) * share
+    output_bytes = made_bytes / max(heard_s, 1e-9) * all_channels_s
+    if settings.level:
+        output_bytes += all_channels_s * _STORED_BITS_PER_SECOND / 8
+    return Estimate(
+        len(manifest),
+        manifest.bytes,
+        sum(lengths) * share / 3600,
+        worked_s / max(heard_s, 1e-9) * all_channels_s / 3600,
+        round(output_bytes),
+    )
+
+
+def _measured(reader: AudioReader, entry: Entry, settings: RunSettings) -> tuple[float, float, int]:
+    """Seconds of work, seconds of one channel heard, bytes of output: of a recording's start."""
+    import soundfile
+
+    block = next(iter(reader.blocks(round(_LONGEST_PART_S * reader.rate))))
+    channel = block[0]
+    if len(channel) < reader.rate // 10:
+        return 0.0, 0.0, 0
+    began_s = time.process_time()
+    made = Anonymizer(settings.recipe_made())(channel, reader.rate, speaker=entry.speaker or "one")
+    if settings.check:
+        gate = Gate(reader.rate, 1, language=settings.language)
+        gate.hear(channel[None])
+        gate.spoken(np.asarray(made, np.float32)[None])
+        gate.finish()
+    took_s = time.process_time() - began_s
+    size = 0
+    if settings.audio == ".wav":
+        size = _PCM_BYTES * len(channel)
+    elif settings.audio:
+        stored = io.BytesIO()
+        soundfile.write(stored, made, reader.rate, format="FLAC", subtype="PCM_16")
+        size = len(stored.getvalue())
+    return took_s, len(channel) / reader.rate, size

@@ -1,0 +1,192 @@
+"""Worker processes that may die: each does one job at a time, and only its own is lost with it."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any, NoReturn
+
+__all__ = ["Died", "Pool"]
+
+_POLL_S = 1.0
+_GRACE_S = 8.0  # from asking a worker to stop until it is killed
+_ADDRESS_SPACE = 6 << 30
+_OPEN_FILES = 256
+
+Work = Callable[[Any, Callable[[float], None]], Any]
+
+
+class Died(Exception):  # noqa: N818 (what happened, not a mistake)
+    """A worker did not come back from a job: its reason says how it ended."""
+
+
+class Pool:
+    """So many processes, each with limits, that begin with the same settings.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes.
+    make_work : callable
+        Given `settings` in each process, returns what does a job. It is imported there by name.
+    settings : object
+        Can be pickled.
+    stuck_s : float
+        A worker that tells of no progress for so long is stopped.
+    """
+
+    def __init__(
+        self, workers: int, make_work: Callable[[Any], Work], settings: object, stuck_s: float
+    ) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._make_work, self._settings, self._stuck_s = make_work, settings, stuck_s
+        self._idle = [_Worker(self._context, make_work, settings) for _ in range(workers)]
+        self._busy: dict[Connection, _Worker] = {}
+
+    def map(
+        self, jobs: Iterable[tuple[Any, Any]], on_progress: Callable[[Any, float], None]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield what becomes of each job, as soon as it is there.
+
+        Parameters
+        ----------
+        jobs : iterable of (name, job)
+            Taken only when a worker is free.
+        on_progress : callable
+            Given the name of a job and how much of it is done, 0 to 1.
+
+        Yields
+        ------
+        name, result
+            The result is an instance of `Died` where its worker did not come back.
+        """
+        waiting = iter(jobs)
+        is_over = False
+        while True:
+            while self._idle and not is_over:
+                found = next(waiting, None)
+                if found is None:
+                    is_over = True
+                else:
+                    worker = self._idle.pop()
+                    worker.give(*found)
+                    self._busy[worker.pipe] = worker
+            if not self._busy:
+                return
+            for ready in wait(list(self._busy), _POLL_S):
+                worker = self._busy[ready]  # type: ignore[index]
+                kind, value = worker.take()
+                if kind == "progress":
+                    on_progress(worker.name, value)
+                else:
+                    yield self._freed(worker, value)
+            now_s = time.monotonic()
+            for worker in list(self._busy.values()):
+                if now_s - worker.heard_s > self._stuck_s:
+                    worker.stop()
+                    why = Died(f"no progress for {self._stuck_s:.0f} s: its worker was stopped")
+                    yield self._freed(worker, why)
+
+    def close(self) -> None:
+        """Stop every worker: each has time to remove what it has not finished."""
+        workers = [*self._idle, *self._busy.values()]
+        for worker in workers:
+            worker.ask_to_stop()
+        until_s = time.monotonic() + _GRACE_S
+        for worker in workers:
+            worker.stop(max(0.0, until_s - time.monotonic()))
+        self._idle, self._busy = [], {}
+
+    def _freed(self, worker: _Worker, result: object) -> tuple[Any, Any]:
+        del self._busy[worker.pipe]
+        name = worker.name
+        if isinstance(result, Died):
+            worker.stop()
+            worker = _Worker(self._context, self._make_work, self._settings)
+        self._idle.append(worker)
+        return name, result
+
+
+class _Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self, context: Any, make_work: Callable[[Any], Work], settings: object) -> None:
+        self.pipe, theirs = context.Pipe()
+        self.name: Any = None
+        self.heard_s = time.monotonic()
+        self._process: BaseProcess = context.Process(
+            target=_serve, args=(theirs, make_work, settings), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def give(self, name: object, job: object) -> None:
+        self.name, self.heard_s = name, time.monotonic()
+        # A worker that died while it had nothing to do shows when its answer is awaited.
+        with contextlib.suppress(OSError):
+            self.pipe.send(job)
+
+    def take(self) -> tuple[str, Any]:
+        self.heard_s = time.monotonic()
+        try:
+            kind, value = self.pipe.recv()
+        except (EOFError, OSError):
+            self._process.join(_GRACE_S)
+            code = self._process.exitcode
+            how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
+            return "done", Died(f"its worker ended {how}")
+        return kind, value
+
+    def ask_to_stop(self) -> None:
+        with contextlib.suppress(ValueError):
+            self._process.terminate()
+
+    def stop(self, grace_s: float = 1.0) -> None:
+        self.ask_to_stop()
+        self._process.join(grace_s)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection, make_work: Callable[[Any], Work], settings: object) -> None:
+    _guard()
+    with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
+        work = make_work(settings)
+        while True:
+            job = pipe.recv()
+
+            def tell(share: float) -> None:
+                pipe.send(("progress", share))
+
+            pipe.send(("done", work(job, tell)))
+
+
+def _guard() -> None:
+    """Limits of a process that reads what strangers made."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGTERM, _stop)
+    os.umask(0o077)
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, _ADDRESS_SPACE),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(limit)
+            ceiling = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(limit, (ceiling, ceiling))
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,64 @@
+"""What is looked at before any work: whether outputs may be put where they are to go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from voiceanon.archive.run_folder import RunSettings
+from voiceanon.errors import DestinationError
+from voiceanon.file_plan import make_folder
+from voiceanon.formats.placing import NewFile
+
+__all__ = ["check_destination"]
+
+_CANARY = "canary.tmp"
+
+
+def check_destination(settings: RunSettings, needed_bytes: int = 0) -> None:
+    """Refuse a destination that others can read, that lies in the source, or that is too small.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Of the run; the folder is made, for its owner alone, if it is not there.
+    needed_bytes : int
+        What the outputs are expected to take.
+
+    Raises
+    ------
+    DestinationError
+        With the reason and what to do.
+    """
+    destination = Path(settings.destination)
+    real, source = destination.resolve(), Path(settings.source).resolve()
+    if source.is_dir() and (real == source or source in real.parents):
+        raise DestinationError(
+            f"destination {str(destination)!r} lies inside the source; choose a place outside"
+        )
+    if real in source.parents:
+        raise DestinationError(
+            f"the source lies inside the destination {str(destination)!r}; choose another place"
+        )
+    make_folder(destination)
+    status = destination.stat()
+    if status.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise DestinationError(
+            f"destination {str(destination)!r} is open to others "
+            f"({stat.filemode(status.st_mode)}): chmod 700 it"
+        )
+    try:
+        # As an output is made: a place that cannot be written is refused before any work.
+        NewFile(destination / _CANARY).abort()
+    except DestinationError as error:
+        raise DestinationError(f"destination {str(destination)!r}: {error}") from error
+    free = shutil.disk_usage(destination).free
+    if free < needed_bytes:
+        raise DestinationError(
+            f"destination {str(destination)!r} has {free / 1e9:.1f} GB free: about "
+            f"{needed_bytes / 1e9:.1f} GB are needed"
+        )
+    if not os.access(destination, os.W_OK | os.X_OK):
+        raise DestinationError(f"destination {str(destination)!r} cannot be written")

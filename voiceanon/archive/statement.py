@@ -1,0 +1,111 @@
+"""What a run comes to: totals that add up, why recordings were held, and what is odd."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from heapq import nlargest
+from typing import Any
+
+from voiceanon.archive.ledger import Ledger
+from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.run_folder import RunFolder
+from voiceanon.version import __version__
+
+__all__ = ["Totals", "totals_of"]
+
+_MOST_REASONS = 20
+_SLOWEST = 10
+_NUMBERS = str.maketrans("0123456789", "##########")
+
+
+@dataclass
+class Totals:
+    """The figures of a run.
+
+    Attributes
+    ----------
+    inputs : int
+        Files that were found; done + held + failed + empty + skipped + undecided are as many.
+    states : dict
+        How many are what; ``"skipped"`` were left out when the run was planned, ``"undecided"`` are
+        still to be done.
+    audio_s, work_s : float
+        Seconds of recordings that are done, and seconds of work on all.
+    outputs, output_bytes : int
+        Files delivered, and their size.
+    checks : dict
+        How many outputs came out how.
+    redraws : int
+        Further voices drawn.
+    reasons : dict
+        Why recordings were held or failed, the most frequent first; numbers in them are ``#``.
+    slowest : list
+        Ids and seconds of work for a second of audio, of the ten slowest.
+    again : int
+        Recordings that were begun more than once.
+    """
+
+    inputs: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    audio_s: float = 0.0
+    work_s: float = 0.0
+    outputs: int = 0
+    output_bytes: int = 0
+    checks: dict[str, int] = field(default_factory=dict)
+    redraws: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    slowest: list[tuple[str, float]] = field(default_factory=list)
+    again: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return {"version": __version__, **plain}
+
+
+def totals_of(folder: RunFolder) -> Totals:
+    """Return the figures of a run, whichever shards were begun.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or its manifest is gone or damaged.
+    LedgerError
+        If a ledger is damaged: the next run makes it again.
+    """
+    made = Totals()
+    states: Counter[str] = Counter(dict.fromkeys(("done", "held", "failed", "empty"), 0))
+    reasons: Counter[str] = Counter()
+    checks: Counter[str] = Counter()
+    paces: list[tuple[float, str]] = []
+    name = folder.settings().name
+    with Manifest.open(folder.manifest) as manifest:
+        for _, path in folder.ledgers():
+            with Ledger(path, name) as ledger:
+                for row in ledger:
+                    if row.state == "working":
+                        continue
+                    states[row.state] += 1
+                    made.work_s += row.elapsed_s
+                    made.again += row.attempts > 1
+                    made.redraws += row.redraws
+                    if row.state == "done":
+                        made.audio_s += row.duration_s
+                        made.outputs += len(row.outputs)
+                        made.output_bytes += sum(output.bytes for output in row.outputs)
+                        checks[row.verdict] += 1
+                        pace = (row.elapsed_s / max(row.duration_s, 1.0), row.id)
+                        paces = nlargest(_SLOWEST, [*paces, pace])
+                    elif row.state in ("held", "failed"):
+                        reasons[f"{row.state}: {row.reason.translate(_NUMBERS)}"] += 1
+        left_out = Counter(one.status for one in manifest.left_out())
+        states["failed"] += left_out.pop("failed", 0)
+        states["skipped"] = sum(left_out.values())
+        made.inputs = len(manifest) + sum(1 for _ in manifest.left_out())
+    states["undecided"] = made.inputs - sum(states.values())
+    made.states, made.checks = dict(states), dict(checks)
+    made.reasons = dict(reasons.most_common(_MOST_REASONS))
+    made.slowest = [(key, round(pace, 3)) for pace, key in paces]
+    return made

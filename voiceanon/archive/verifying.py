@@ -1,0 +1,126 @@
+"""Reads every byte of every output, and finds what is damaged, gone, or not accounted for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from voiceanon.archive.entries import Entry
+from voiceanon.archive.ledger import Ledger, Output
+from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.rebuilding import is_whole
+from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
+from voiceanon.archive.running import Watcher, open_ledger
+from voiceanon.archive.work import output_of, output_paths
+from voiceanon.formats.placing import TEMPORARY_PREFIX
+
+__all__ = ["STATEMENT_NAMES", "Verification", "verify_run"]
+
+STATEMENT_NAMES = ("statement.json", "report.html")
+"""What a finished run leaves beside the outputs."""
+
+
+@dataclass
+class Verification:
+    """What was found.
+
+    Attributes
+    ----------
+    outputs, bytes : int
+        Files that are as they were delivered, and their size.
+    damaged : list of str
+        Ids of recordings of which an output is gone or another; they are to be done again.
+    undecided : int
+        Recordings that nothing has become of yet.
+    strangers : list of str
+        Files in the destination that no row tells of, as paths below it.
+    """
+
+    outputs: int = 0
+    bytes: int = 0
+    damaged: list[str] = field(default_factory=list)
+    undecided: int = 0
+    strangers: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every recording is accounted for and every output is whole."""
+        return not (self.damaged or self.undecided or self.strangers)
+
+
+def verify_run(
+    folder: RunFolder,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    watcher: Watcher | None = None,
+) -> Verification:
+    """Compare every output with its row: size, SHA-256, and that it can be read to its end.
+
+    A recording whose output is damaged is noted in its ledger to be done again by the next run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of a run that is not finished.
+    progress : callable
+        Given how many recordings were looked at, and of how many.
+    watcher : Watcher, optional
+        Told of damage.
+    """
+    settings, found = folder.settings(), Verification()
+    told = watcher or Watcher()
+    known: set[str] = set()
+    done = 0
+    with Manifest.open(folder.manifest) as manifest:
+        ledgers = folder.ledgers() or [(Shard(), folder.ledger(Shard()))]
+        decided = 0
+        for shard, _ in ledgers:
+            with folder.locked(shard), open_ledger(folder, shard, manifest, watcher) as ledger:
+                for entry in manifest.shard(shard.number, shard.count):
+                    decided += _verify(entry, ledger, settings, found, known)
+                    done += 1
+                    progress(done, len(manifest))
+        found.undecided = len(manifest) - decided
+    found.strangers = _strangers(Path(settings.destination), known)
+    for key in found.damaged:
+        told.on_note(f"an output of {key} is damaged or gone: it is to be made again")
+    return found
+
+
+def _verify(
+    entry: Entry, ledger: Ledger, settings: RunSettings, found: Verification, known: set[str]
+) -> int:
+    row = ledger.get(entry.id)
+    if row is None or row.state == "working":
+        return 0
+    paths = output_paths(settings, entry, row)
+    known.update(str(path.relative_to(settings.destination)) for path in paths)
+    if all(_is_as_delivered(path, output) for path, output in zip(paths, row.outputs, strict=True)):
+        found.outputs += len(paths)
+        found.bytes += sum(output.bytes for output in row.outputs)
+        return 1
+    found.damaged.append(entry.id)
+    ledger.forget(entry.id, "an output was damaged or gone")
+    return 1
+
+
+def _is_as_delivered(path: Path, output: Output) -> bool:
+    try:
+        if path.lstat().st_size != output.bytes or output_of(path, output.suffix) != output:
+            return False
+    except OSError:
+        return False
+    return is_whole(path) is not None
+
+
+def _strangers(destination: Path, known: set[str]) -> list[str]:
+    found = []
+    for folder, _, names in os.walk(destination):
+        for name in names:
+            relative = os.path.relpath(os.path.join(folder, name), destination)  # noqa: PTH118
+            is_leftover = name.startswith(TEMPORARY_PREFIX)
+            if relative not in known and relative not in STATEMENT_NAMES and not is_leftover:
+                found.append(relative)
+    return sorted(found)

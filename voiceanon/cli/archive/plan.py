@@ -1,0 +1,170 @@
+"""`voiceanon archive plan`: which recordings a run will work on, and what it will take."""
+
+from __future__ import annotations
+
+import enum
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voiceanon.cli.anonymize import AudioFormat
+from voiceanon.cli.archive.common import RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.terminal import note, print_json, printable
+from voiceanon.errors import InputError
+
+if TYPE_CHECKING:
+    from voiceanon.archive.run_folder import RunFolder, RunSettings
+
+__all__ = ["plan"]
+
+_MOST_SHOWN = 10
+
+
+class _Store(str, enum.Enum):
+    """What is delivered, by its name on the command line."""
+
+    audio = "audio"
+    content = "content"
+    measures = "measures"
+    audio_and_content = "audio+content"
+    audio_and_measures = "audio+measures"
+
+
+# Whether audio is made, and which level of descriptions.
+_STORES = {
+    _Store.audio: (True, ""),
+    _Store.content: (False, "content"),
+    _Store.measures: (False, "measures"),
+    _Store.audio_and_content: (True, "content"),
+    _Store.audio_and_measures: (True, "measures"),
+}
+
+
+def plan(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="A folder, a glob in quotes, a CSV or JSONL list, a Kaldi folder, or tar files.",
+        ),
+    ],
+    destination: Annotated[
+        Path, typer.Argument(metavar="DST", help="The folder that outputs go to.")
+    ],
+    *,
+    run: Annotated[Path | None, RUN_OPTION] = None,
+    store: Annotated[_Store, typer.Option(help="What is delivered.")] = _Store.audio,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="How the voices are changed.")
+    ] = "default",
+    format_: Annotated[
+        AudioFormat, typer.Option("--format", help="Format of the audio.")
+    ] = AudioFormat.flac,
+    keep_names: Annotated[
+        bool,
+        typer.Option("--keep-names", help="Call outputs by their recordings, not by pseudonyms."),
+    ] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Deliver without knowing whether words survived.")
+    ] = False,
+    allow_unmeasured: Annotated[
+        bool, typer.Option("--allow-unmeasured", help="Deliver what cannot be checked, too.")
+    ] = False,
+    language: Annotated[
+        str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
+    ] = "en",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what a run would take; keep nothing.")
+    ] = False,
+    json_line: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """List the recordings of a run and measure what it will take; nothing is anonymized yet.
+
+    Outputs are called by pseudonyms, keyed hashes of the recordings' names, in 256 folders. A list
+    may have a column `speaker`: with a recipe that draws a voice for each speaker, a speaker's
+    recordings share one.
+
+    For example:
+
+    ```
+    voiceanon archive plan recordings/ anonymous/
+    voiceanon archive plan interviews.csv anonymous/ --store audio+content --recipe bottleneck
+    voiceanon archive plan 'shards/*.tar' anonymous/ --dry-run
+    ```
+    """
+    from voiceanon.archive.preflight import check_destination
+    from voiceanon.archive.run_folder import RunFolder, RunSettings
+    from voiceanon.recipe import Recipe
+
+    chosen = Recipe.read(recipe) if recipe.lower().endswith(".toml") else Recipe.named(recipe)
+    audio, level = _STORES[store]
+    settings = RunSettings(
+        source=str(Path(source).absolute()),
+        destination=str(destination.absolute()),
+        recipe={"name": chosen.name, "version": chosen.version, **chosen.settings()},
+        audio=f".{format_.value}" if audio else "",
+        level=level,
+        keep_names=keep_names,
+        check=not no_check,
+        allow_unmeasured=allow_unmeasured,
+        language=language,
+    )
+    if dry_run:
+        with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
+            facts = _planned(RunFolder(Path(temporary) / "run"), settings, source)
+    else:
+        check_destination(settings)
+        facts = _planned(run_folder(destination, run), settings, source)
+    if json_line:
+        print_json(facts)
+    else:
+        _show(facts, dry_run)
+
+
+def _planned(place: RunFolder, settings: RunSettings, source: str) -> dict[str, Any]:
+    from voiceanon.archive.manifest import Manifest
+    from voiceanon.archive.planning import estimate
+    from voiceanon.archive.preflight import check_destination
+    from voiceanon.archive.sources import find_sources
+    from voiceanon.keys import fresh_secret
+
+    key = fresh_secret()
+    folder = place.make(settings, key)
+    try:
+        with Manifest.write(
+            folder.manifest, find_sources(source), key, keep_names=settings.keep_names
+        ) as manifest:
+            left_out = list(manifest.left_out())
+            if not len(manifest):
+                first = f"; the first of {len(left_out)} left out: " if left_out else ""
+                first += left_out[0].reason if left_out else ""
+                raise InputError(f"no recordings found{first}")
+            taken = estimate(manifest, settings, folder.path)
+        check_destination(settings, needed_bytes=taken.output_bytes)
+    except BaseException:
+        folder.remove()
+        raise
+    failed = [one for one in left_out if one.status == "failed"]
+    for one in failed[:_MOST_SHOWN]:
+        note(f"left out: {printable(one.source)}: {one.reason}")
+    if len(failed) > _MOST_SHOWN:
+        note(f"… and {len(failed) - _MOST_SHOWN} more that cannot be worked on")
+    return {"run": str(folder.path), **asdict(taken), "left_out": len(left_out)}
+
+
+def _show(facts: dict[str, Any], dry_run: bool) -> None:
+    show_facts(
+        {
+            "recordings": f"{facts['recordings']:,}",
+            "left out": f"{facts['left_out']:,}",
+            "size": f"{facts['bytes'] / 1e9:.2f} GB",
+            "length": f"{facts['hours']:.1f} h",
+            "work": f"{facts['core_hours']:.2f} hours of one core",
+            "outputs": f"{facts['output_bytes'] / 1e9:.2f} GB",
+        }
+    )
+    if not dry_run:
+        note(f"planned in {facts['run']}; `voiceanon archive run` does it")

@@ -1,0 +1,77 @@
+"""`voiceanon archive run`: works on what is undecided, and can be stopped at any point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voiceanon.cli.archive.common import DESTINATION, RUN_OPTION, run_folder
+from voiceanon.cli.archive.display import Display
+from voiceanon.cli.terminal import complain
+
+__all__ = ["run"]
+
+_SOME_FAILED = 3
+_SOME_HELD = 4
+_INTERRUPTED = 130
+
+
+def run(
+    destination: Annotated[Path, DESTINATION],
+    *,
+    run_: Annotated[Path | None, RUN_OPTION] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, help="Processes, each on one core.")
+    ] = 1,
+    shard: Annotated[
+        str,
+        typer.Option(metavar="I/N", help="Only the I-th of N parts: one for each machine or job."),
+    ] = "1/1",
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try again what failed or was held.")
+    ] = False,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep figures there for Prometheus' node exporter."),
+    ] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object a recording on stdout.")
+    ] = False,
+) -> None:
+    """Work on every recording that is not decided yet.
+
+    Stop it with Ctrl-C or kill it: what is delivered is whole, the rest is done by the next `run`,
+    and the outputs are those of a run that was never stopped. A recording that fails, is held or
+    crashes its worker is recorded so and the others go on.
+
+    For example:
+
+    ```
+    voiceanon archive run anonymous/ --workers 8
+    voiceanon archive run anonymous/ --shard $((SLURM_ARRAY_TASK_ID + 1))/16
+    ```
+
+    The exit code is 0 if every recording is done or empty, 4 if some are held, 3 if some failed, 6
+    if the destination refuses or is full, 130 if it was interrupted.
+    """
+    from voiceanon.archive.manifest import Manifest
+    from voiceanon.archive.run_folder import Shard
+    from voiceanon.archive.running import run_shard
+
+    folder, part = run_folder(destination, run_), Shard.parse(shard)
+    folder.key()
+    with Manifest.open(folder.manifest) as manifest:
+        total, size = len(manifest), manifest.bytes
+    with Display(total // part.count, size // part.count, json_lines, metrics) as display:
+        try:
+            counts = run_shard(folder, part, workers=workers, retry=retry, watcher=display.watcher)
+        except KeyboardInterrupt:
+            complain("interrupted; what is delivered is whole, and `archive run` goes on with it")
+            raise typer.Exit(_INTERRUPTED) from None
+        display.close(counts)
+    if counts["failed"]:
+        raise typer.Exit(_SOME_FAILED)
+    if counts["held"]:
+        raise typer.Exit(_SOME_HELD)
