@@ -57,7 +57,7 @@ def removable(folder: RunFolder) -> Iterator[Entry]:
 
     Held, failed and empty recordings stay, and so do members of archives.
     """
-    name = folder.settings().name
+    name = folder.settings().run
     with Manifest.open(folder.manifest) as manifest:
         for shard, path in folder.ledgers():
             with Ledger(path, name) as ledger:

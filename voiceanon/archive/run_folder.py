@@ -12,8 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from hashlib import blake2b
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +60,8 @@ class RunSettings:
 
     Attributes
     ----------
+    run : str
+        A name of this run alone, for its ledgers.
     source, destination : str
         Where recordings come from, and where outputs go.
     recipe : dict
@@ -77,6 +78,7 @@ class RunSettings:
         Of the speech, as ISO 639-1.
     """
 
+    run: str
     source: str
     destination: str
     recipe: dict[str, Any]
@@ -86,12 +88,6 @@ class RunSettings:
     check: bool = True
     allow_unmeasured: bool = False
     language: str = "en"
-
-    @property
-    def name(self) -> str:
-        """A short name of all of it, for ledgers."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return blake2b(text.encode(), digest_size=8).hexdigest()
 
     def recipe_made(self) -> Recipe:
         """Return the recipe."""
@@ -124,7 +120,7 @@ class RunFolder:
             )
         make_folder(self.path)
         write_whole(self.path / _KEY, check_secret(key), overwrite=True)
-        write_whole(self.path / _PLAN, json.dumps(asdict(settings), indent=1).encode())
+        write_whole(self.path / _PLAN, _text_of(settings))
         return self
 
     def remove(self) -> None:
@@ -189,6 +185,9 @@ class RunFolder:
 
     def destroy_key(self) -> None:
         """Overwrite and remove the key and everything that tells names."""
+        with contextlib.suppress(InputError):
+            nameless = replace(self.settings(), source="")
+            write_whole(self.path / _PLAN, _text_of(nameless), overwrite=True)
         for path in (self.path / _KEY, self.manifest):
             with contextlib.suppress(FileNotFoundError):
                 with path.open("r+b") as file:
@@ -237,3 +236,7 @@ class RunFolder:
         descriptor = os.open(self.path / name, flags, 0o600)
         held.callback(os.close, descriptor)
         return descriptor
+
+
+def _text_of(settings: RunSettings) -> bytes:
+    return json.dumps(asdict(settings), indent=1).encode() + b"\n"

@@ -109,7 +109,7 @@ def open_ledger(
     """Return the ledger of a shard; one that is damaged is set aside and made again."""
     settings, path = folder.settings(), folder.ledger(shard)
     try:
-        return Ledger(path, settings.name)
+        return Ledger(path, settings.run)
     except LedgerError as error:
         (watcher or Watcher()).on_note(f"{error}; it is made again from the outputs")
         aside = next(
@@ -120,7 +120,7 @@ def open_ledger(
         path.rename(aside)
         journal = path.with_name(f"{path.name}-journal")
         journal.unlink(missing_ok=True)
-        ledger = Ledger(path, settings.name)
+        ledger = Ledger(path, settings.run)
         for row in rebuilt(manifest.shard(shard.number, shard.count), settings):
             ledger.put(row)
         ledger.commit()

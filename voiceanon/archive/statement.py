@@ -80,7 +80,7 @@ def totals_of(folder: RunFolder) -> Totals:
     reasons: Counter[str] = Counter()
     checks: Counter[str] = Counter()
     paces: list[tuple[float, str]] = []
-    name = folder.settings().name
+    name = folder.settings().run
     with Manifest.open(folder.manifest) as manifest:
         for _, path in folder.ledgers():
             with Ledger(path, name) as ledger:

@@ -97,11 +97,13 @@ def plan(
     """
     from voiceanon.archive.preflight import check_destination
     from voiceanon.archive.run_folder import RunFolder, RunSettings
+    from voiceanon.keys import fresh_nonce
     from voiceanon.recipe import Recipe
 
     chosen = Recipe.read(recipe) if recipe.lower().endswith(".toml") else Recipe.named(recipe)
     audio, level = _STORES[store]
     settings = RunSettings(
+        run=fresh_nonce(8).hex(),
         source=str(Path(source).absolute()),
         destination=str(destination.absolute()),
         recipe={"name": chosen.name, "version": chosen.version, **chosen.settings()},
