@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voiceanon.cli.anonymize import AudioFormat
-from voiceanon.cli.archive.common import RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.archive.run_option import RUN_OPTION, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import InputError
 
