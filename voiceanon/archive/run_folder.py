@@ -26,7 +26,7 @@ from voiceanon.recipe import Recipe
 __all__ = ["RunFolder", "RunSettings", "Shard"]
 
 _PLAN, _KEY, _MANIFEST, _WORK = "plan.json", "key", "manifest.sqlite", "work-"
-_PATIENCE_S = 5.0  # while another shard starts at the same moment
+_PATIENCE_S = 15.0  # while another shard starts at the same moment
 _POLL_S = 0.05
 
 

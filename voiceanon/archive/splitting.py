@@ -1,4 +1,4 @@
-"""Moves a run that was begun in some shards to others: each row into the ledger it now belongs to."""
+"""Moves a run from the shards it was begun in to others: each row into its new ledger."""
 
 from __future__ import annotations
 

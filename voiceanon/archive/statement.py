@@ -110,5 +110,6 @@ def totals_of(folder: RunFolder) -> Totals:
     states["undecided"] = made.inputs - sum(states.values())
     made.states, made.checks = dict(states), dict(checks)
     made.reasons = dict(reasons.most_common(_MOST_REASONS))
+    made.audio_s, made.work_s = round(made.audio_s, 3), round(made.work_s, 3)
     made.slowest = [(key, round(pace, 3)) for pace, key in paces]
     return made
