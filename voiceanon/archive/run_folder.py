@@ -247,8 +247,7 @@ class RunFolder:
             if _took(split, fcntl.LOCK_EX):
                 on_alone()
                 if shard is not None:
-                    os.ftruncate(split, 0)
-                    os.pwrite(split, str(shard.count).encode(), 0)
+                    _write_over(split, str(shard.count).encode())
             elif shard is None:
                 raise DestinationError("locked: this run goes on elsewhere")
             if shard is not None:
@@ -279,6 +278,14 @@ class RunFolder:
             raise DestinationError(f"the run cannot be locked: {cause(error)}") from error
         held.callback(os.close, descriptor)
         return descriptor
+
+
+def _write_over(descriptor: int, text: bytes) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text, 0)
+    except OSError as error:
+        raise DestinationError(f"the run cannot be locked: {cause(error)}") from error
 
 
 def _took(descriptor: int, kind: int) -> bool:

@@ -174,7 +174,8 @@ def _work_through(
             else:
                 row = replace(result, attempts=begun[entry.id].attempts)
             if row.state == "working":  # nothing is wrong with the recording
-                raise DestinationError(row.reason)
+                free = shutil.disk_usage(settings.destination).free
+                raise DestinationError(f"{row.reason} ({free / 1e6:.1f} MB are free)")
             if row.state != "done":
                 remove_outputs(settings, entry)
             ledger.put(row)
@@ -232,6 +233,8 @@ def _are_there(settings: RunSettings, entry: Entry, row: Row) -> bool:
 def remove_leftovers(folder: RunFolder) -> None:
     """Remove what processes that were killed had not finished; nobody else may be at work."""
     folder.remove_work_folders()
+    for path in folder.path.glob(f"{TEMPORARY_PREFIX}*.part"):
+        path.unlink(missing_ok=True)
     for place, _, names in os.walk(folder.settings().destination):
         for name in names:
             if name.startswith(TEMPORARY_PREFIX) and name.endswith(".part"):
