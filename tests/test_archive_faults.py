@@ -527,7 +527,8 @@ def test_calls_that_fail_make_nothing_wrong(run, runs, fault):
     name = fault.partition(":")[0]
     tracer = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull, "-e", f"trace={name}"]
     ran = program("run", destination(run), before=[*tracer, "-e", f"inject={fault}"])
-    assert ran.returncode in (0, 1, 3, 6), ran.stderr
+    assert ran.returncode in (0, 1, 2, 3, 5, 6), ran.stderr
+    assert "holds no run" not in ran.stderr
     assert_whole_so_far(run, wanted)
     again = program("run", destination(run), "--retry")
     assert again.returncode == 0, again.stderr

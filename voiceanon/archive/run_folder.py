@@ -174,9 +174,13 @@ class RunFolder:
         """
         try:
             return RunSettings(**json.loads((self.path / _PLAN).read_bytes()))
-        except OSError as error:
+        except FileNotFoundError as error:
             raise InputError(
                 f"{str(self.path)!r} holds no run: `voiceanon archive plan` makes one"
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"the plan in {str(self.path)!r} cannot be read: {cause(error)}"
             ) from error
         except (ValueError, TypeError) as error:
             raise InputError(f"the plan in {str(self.path)!r} is damaged") from error
@@ -193,9 +197,11 @@ class RunFolder:
         """
         try:
             found = (self.path / _KEY).read_bytes()
-        except OSError as error:
+        except FileNotFoundError as error:
             self.settings()
             raise SecretError("the key of this run is gone: it is finished") from error
+        except OSError as error:
+            raise SecretError(f"the key of this run cannot be read: {cause(error)}") from error
         if len(found) != SECRET_BYTES:
             raise SecretError("the key of this run is damaged")
         return found
