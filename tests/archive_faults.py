@@ -63,6 +63,15 @@ def make_unexpected(settings):
     return make_good_work(settings)
 
 
+def make_dying_estimate(run):
+    """Return measuring that a recording ends."""
+
+    def do(_measure_s, _tell):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    return do
+
+
 if __name__ == "__main__":
     import archive_faults  # by its name: workers cannot import what belongs to a program
 

@@ -30,6 +30,7 @@ from archive_runs import (
 
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.planning import estimate_apart
 from voiceanon.archive.run_folder import RunFolder, Shard
 from voiceanon.archive.running import MOST_ATTEMPTS, Watcher, run_shard
 from voiceanon.archive.statement import totals_of
@@ -232,6 +233,23 @@ def test_a_recording_that_ends_its_worker_fails_alone(run, runs, make_work, reas
     monkeypatch.undo()
     run_shard(run, retry=True)
     assert_undisturbed(run, wanted)
+
+
+def test_a_recording_that_ends_the_measuring_does_not_end_the_plan(tmp_path, monkeypatch):
+    folder = plan(tmp_path, make_recordings(tmp_path / "in", 2))
+    with Manifest.open(folder.manifest) as manifest:
+        asked = (manifest, folder.manifest, folder.settings(), folder.path)
+        good, problem = estimate_apart(*asked)
+        assert problem == ""
+        assert good.recordings == 2
+        assert good.hours == pytest.approx(2 * 1.2 / 3600)
+        assert good.output_bytes > 0
+        monkeypatch.setattr(
+            "voiceanon.archive.planning.make_estimate", archive_faults.make_dying_estimate
+        )
+        bad, problem = estimate_apart(*asked)
+    assert problem == f"its worker ended by signal {signal.SIGSEGV:d}"
+    assert (bad.recordings, bad.bytes, bad.hours) == (2, good.bytes, 0.0)
 
 
 # Inputs
