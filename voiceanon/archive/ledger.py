@@ -156,7 +156,7 @@ def _translated() -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         if str(error).startswith(_OUTSIDE):
-            raise DestinationError(f"the ledger cannot be written: {error}") from error
+            raise DestinationError(f"the ledger cannot be used now: {error}") from error
         raise LedgerError("the ledger is damaged: it is no whole database") from error
 
 

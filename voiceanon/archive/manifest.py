@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -21,6 +22,7 @@ __all__ = ["Manifest"]
 _APPLICATION_ID = int.from_bytes(b"vaPL", "big")
 _VERSION = 1
 _ID_BYTES = 16
+_LAST_NUMBER = re.compile(r"\.(\d+)(?=(?:\.[^./]*)?$)")
 _ROWS_PER_TRANSACTION = 20_000
 
 # File names need not be Unicode: everything that comes from outside is stored as bytes.
@@ -262,7 +264,8 @@ def _fill(
             entry_id, label = _identity(database, one.name, key)
             output = f"{entry_id[:2]}/{entry_id}"
             if keep_names:
-                output = free_name(one.name, "", kind, taken)
+                # A number at the end is for channels: see `storage.channel_paths`.
+                output = free_name(_LAST_NUMBER.sub(r"_\1", one.name), "", kind, taken)
             database.execute(
                 "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
