@@ -41,6 +41,10 @@ PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA cache_size = -65536;
 PRAGMA temp_store = MEMORY;
 """
+_IDS = "SELECT id FROM entries ORDER BY id"
+_INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_RENAME = "UPDATE entries SET output = ? WHERE source = ?"
+_SPEAKER = "SELECT speaker FROM entries WHERE source = ?"
 _COLUMNS = "id, source, name, size, mtime_ns, speaker, output, at"
 
 
@@ -229,9 +233,6 @@ class Manifest:
             raise InputError(f"manifest {self._name!r} cannot be read: {error}") from error
 
 
-_IDS = "SELECT id FROM entries ORDER BY id"
-
-
 class _Taken:
     """The names given to outputs, for `free_name`: on disk, since there may be millions."""
 
@@ -252,54 +253,43 @@ def _fill(
     taken, kind = _Taken(database), Kind()
     database.execute("BEGIN")
     for at, one in enumerate(found, 1):
-        left = one if isinstance(one, LeftOut) else _repeated(database, one)
+        if isinstance(one, LeftOut):
+            left: LeftOut | None = one
+        else:
+            left = _add(database, one, key)
+            if keep_names and left is None:
+                output = free_name(one.name, "", kind, taken)
+                database.execute(_RENAME, (output, _bytes(one.source)))
         if left is not None:
             row = (_bytes(left.source), left.status, _bytes(left.reason))
             database.execute("INSERT INTO left_out VALUES (?, ?, ?)", row)
-        elif isinstance(one, Found):
-            entry_id, label = _identity(database, one.name, key)
-            output = f"{entry_id[:2]}/{entry_id}"
-            if keep_names:
-                output = free_name(one.name, "", kind, taken)
-            database.execute(
-                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    entry_id,
-                    _bytes(one.source),
-                    _bytes(label),
-                    one.size,
-                    one.mtime_ns,
-                    _bytes(one.speaker),
-                    output,
-                    one.offset,
-                ),
-            )
         if at % _ROWS_PER_TRANSACTION == 0:
             database.execute("COMMIT")
             database.execute("BEGIN")
     database.execute("COMMIT")
 
 
-def _repeated(database: sqlite3.Connection, one: Found) -> LeftOut | None:
-    """Why a recording is not taken a second time."""
-    query = "SELECT speaker FROM entries WHERE source = ?"
-    row = database.execute(query, [_bytes(one.source)]).fetchone()
-    if row is None:
-        return None
-    if row[0] != _bytes(one.speaker):
-        return LeftOut(one.source, "failed", "given again with another speaker; the first counts")
-    return LeftOut(one.source, "skipped", "given twice")
+def _add(database: sqlite3.Connection, one: Found, key: bytes) -> LeftOut | None:
+    """Store a recording, or say why it is not taken a second time.
 
-
-def _identity(database: sqlite3.Connection, name: str, key: bytes) -> tuple[str, str]:
-    """An id and the label it is made from, numbered where another source has the same name."""
-    number, label = 1, name
+    Its label is numbered where another source has the same name.
+    """
+    number, label = 1, one.name
+    source, speaker = _bytes(one.source), _bytes(one.speaker)
     while True:
         entry_id = derive(key, "archive entry", label)[:_ID_BYTES].hex()
-        if not database.execute("SELECT 1 FROM entries WHERE id = ?", [entry_id]).fetchone():
-            return entry_id, label
+        output = f"{entry_id[:2]}/{entry_id}"
+        facts = (_bytes(label), one.size, one.mtime_ns, speaker, output, one.offset)
+        if database.execute(_INSERT, (entry_id, source, *facts)).rowcount == 1:
+            return None
+        known = database.execute(_SPEAKER, [source]).fetchone()
+        if known is not None:
+            if known[0] == speaker:
+                return LeftOut(one.source, "skipped", "given twice")
+            problem = "given again with another speaker; the first counts"
+            return LeftOut(one.source, "failed", problem)
         number += 1
-        label = f"{name} ({number})"
+        label = f"{one.name} ({number})"
 
 
 def _bytes(text: str) -> bytes:
