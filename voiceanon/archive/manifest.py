@@ -21,15 +21,22 @@ __all__ = ["Manifest"]
 _APPLICATION_ID = int.from_bytes(b"vaPL", "big")
 _VERSION = 1
 _ID_BYTES = 16
-_ROWS_PER_TRANSACTION = 20_000
+_ROWS_PER_TRANSACTION = 5_000
 
-# File names need not be Unicode: everything that comes from outside is stored as bytes.
+# File names need not be Unicode: everything that comes from outside is stored as bytes. What is
+# checked on writing is checked again on opening, and so shows a file that was damaged.
 _TABLES = """
 CREATE TABLE entries (
     id TEXT PRIMARY KEY, source BLOB NOT NULL UNIQUE, name BLOB NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, speaker BLOB NOT NULL, output TEXT NOT NULL, at INTEGER NOT NULL
+    mtime_ns INTEGER NOT NULL, speaker BLOB NOT NULL, output TEXT NOT NULL, at INTEGER NOT NULL,
+    CHECK (length(id) = 32 AND id NOT GLOB '*[^0-9a-f]*' AND typeof(output) = 'text'),
+    CHECK (typeof(source) = 'blob' AND typeof(name) = 'blob' AND typeof(speaker) = 'blob'),
+    CHECK (typeof(size) = 'integer' AND typeof(mtime_ns) = 'integer' AND typeof(at) = 'integer')
 );
-CREATE TABLE left_out (source BLOB NOT NULL, status TEXT NOT NULL, reason BLOB NOT NULL);
+CREATE TABLE left_out (
+    source BLOB NOT NULL, status TEXT NOT NULL, reason BLOB NOT NULL,
+    CHECK (typeof(source) = 'blob' AND status IN ('skipped', 'failed') AND typeof(reason) = 'blob')
+);
 CREATE TABLE taken (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 """
 # The file is a temporary one until it is synced and renamed as a whole: a journal on disk and
@@ -137,9 +144,10 @@ class Manifest:
         problem = f"{path.name!r} is damaged, or no manifest of an archive"
         database = None
         try:
-            uri = f"{path.absolute().as_uri()}?mode=ro"
+            # Opened for writing but only read: SQLite checks no constraints of a read-only file.
+            uri = f"{path.absolute().as_uri()}?mode=rw"
             database = sqlite3.connect(uri, uri=True, isolation_level=None)
-            database.execute("PRAGMA trusted_schema = OFF")
+            database.executescript("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF")
             (application_id,) = database.execute("PRAGMA application_id").fetchone()
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if application_id == _APPLICATION_ID and version != _VERSION:
@@ -297,4 +305,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _text(stored: bytes) -> str:
-    return stored.decode("utf-8", "surrogatepass")
+    try:
+        return stored.decode("utf-8", "surrogatepass")
+    except (AttributeError, UnicodeDecodeError) as error:
+        raise InputError("manifest is damaged: it holds a name that is no text") from error
