@@ -134,6 +134,7 @@ def test_a_folder_that_cannot_be_read_is_a_failure_not_a_silence(folder, monkeyp
     expected = ("failed", "folder cannot be read: Permission denied")
     assert reasons(folder)[f"{folder}/sub/deep"] == expected
     assert reasons(folder / "**/*.none") == {f"{folder}/sub/deep": expected}
+    assert f"{folder}/sub/deep" not in reasons(folder / "*.wav")
 
 
 HOSTILE = [b"new\nline.wav", b"-rf.wav", b"\x1b[2Jclear.wav", b"caf\xe9.wav", b"a" * 251 + b".wav"]
@@ -146,23 +147,27 @@ def test_hostile_names_are_found_as_they_are(tmp_path):
     assert sorted(os.fsencode(one.name) for one in found(tmp_path)) == sorted(HOSTILE)
 
 
-def test_folders_deeper_than_python_recurses_are_searched_or_reported(tmp_path):
-    # Made and removed level by level: one path to the bottom would be too long.
+@pytest.mark.parametrize(("depth", "name"), [(1100, "d"), (18, "d" * 250)])
+def test_folders_deeper_than_python_recurses_are_searched_or_reported(tmp_path, depth, name):
+    # Made and removed level by level: one path to the bottom may be too long.
     before = Path.cwd()
     os.chdir(tmp_path)
     try:
-        for _ in range(2500):
-            Path("d").mkdir()
-            os.chdir("d")
-        left = reasons(tmp_path)
+        for _ in range(depth):
+            Path(name).mkdir()
+            os.chdir(name)
+        Path("a.wav").touch()
+        (one,) = find_sources(tmp_path)
     finally:
-        for _ in range(2500):
+        Path("a.wav").unlink()
+        for _ in range(depth):
             os.chdir("..")
-            Path("d").rmdir()
+            Path(name).rmdir()
         os.chdir(before)
-    ((status, reason),) = left.values()
-    assert status == "failed"
-    assert reason.endswith("File name too long")
+    if name == "d":
+        assert one.name == "d/" * depth + "a.wav"
+    else:
+        assert (one.status, one.reason) == ("failed", "cannot be read: File name too long")
 
 
 def test_memory_does_not_grow_with_the_number_of_folders(tmp_path):
