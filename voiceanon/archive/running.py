@@ -92,14 +92,14 @@ def run_shard(
     check_destination(settings)
     with folder.locked(shard), Manifest.open(folder.manifest) as manifest:
         if shard.count == 1:
-            _remove_leftovers(Path(settings.destination))
+            _remove_leftovers(Path(settings.destination), folder.path)
         with open_ledger(folder, shard, manifest, watcher) as ledger:
             undecided = _undecided(manifest, shard, ledger, settings, retry, watcher)
             first = list(itertools.islice(undecided, 1))
             if first:  # else no worker need be started
                 entries = itertools.chain(first, undecided)
                 jobs = ((entry, job_of(entry, settings, key)) for entry in entries)
-                _work_through(jobs, ledger, settings, workers, watcher)
+                _work_through(jobs, ledger, (settings, folder.path), workers, watcher)
             return ledger.counts()
 
 
@@ -130,13 +130,13 @@ def open_ledger(
 def _work_through(
     jobs: Iterator[tuple[Entry, Job]],
     ledger: Ledger,
-    settings: RunSettings,
+    given: tuple[RunSettings, Path],
     workers: int,
     watcher: Watcher,
 ) -> None:
     for name in _THREADS:  # one each: the workers are the parallelism
         os.environ.setdefault(name, "1")
-    pool = Pool(workers, make_work, settings, _STUCK_S)
+    pool = Pool(workers, make_work, given, _STUCK_S)
     begun: dict[str, Row] = {}
 
     def begin() -> Iterator[tuple[Entry, Job]]:
@@ -199,9 +199,9 @@ def _are_there(settings: RunSettings, entry: Entry, row: Row) -> bool:
         return False
 
 
-def _remove_leftovers(destination: Path) -> None:
+def _remove_leftovers(*folders: Path) -> None:
     """Remove what a process that was killed had not finished; nobody else works here."""
-    for folder, _, names in os.walk(destination):
+    for folder, _, names in itertools.chain(*map(os.walk, folders)):
         for name in names:
             if name.startswith(TEMPORARY_PREFIX) and name.endswith(".part"):
                 (Path(folder) / name).unlink(missing_ok=True)

@@ -54,18 +54,21 @@ def output_paths(settings: RunSettings, entry: Entry, row: Row) -> list[Path]:
     return [place.with_name(place.name + output.suffix) for output in row.outputs]
 
 
-def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]], Row]:
-    """Return what does a job, in a worker's process.
+def make_work(
+    given: tuple[RunSettings, Path],
+) -> Callable[[Job, Callable[[float], None]], Row]:
+    """Return what does a job, in a worker's process; given the run's settings and its folder.
 
     Everything that can go wrong with a recording is in the row that it returns; it counts one
     attempt. A row that is still "working" says that nothing can be delivered: the run must stop.
     """
+    settings, own_folder = given
     recipe = settings.recipe_made()
 
     def work(job: Job, tell: Callable[[float], None]) -> Row:
         began_s = time.monotonic()
         try:
-            row = _done(job, settings, recipe, tell)
+            row = _done(job, settings, recipe, own_folder, tell)
         except EmptyRecordingError as error:
             row = Row(job.entry.id, "empty", reason=str(error))
         except CheckError as error:
@@ -84,7 +87,13 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
     return work
 
 
-def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], None]) -> Row:
+def _done(
+    job: Job,
+    settings: RunSettings,
+    recipe: Any,
+    own_folder: Path,
+    tell: Callable[[float], None],
+) -> Row:
     entry = job.entry
     place = Path(settings.destination) / entry.output
     made_folders = make_folder(place.parent)
@@ -101,7 +110,7 @@ def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], 
         "language": settings.language,
     }
     try:
-        with open_source(entry, settings.destination) as source:
+        with open_source(entry, own_folder) as source:
             if settings.audio:
                 path = place.with_name(place.name + settings.audio)
                 # One voice a speaker is one secret a speaker here: see `job_of`.
