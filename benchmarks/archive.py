@@ -4,7 +4,7 @@
 
 SPEECH is run over with one worker and with two; the ratio of the times is what the second is worth.
 The same recordings, read into memory, go through the bare engine in one process: the share that a
-run reaches of its pace, a core, is what files, checks and ledger cost. An hour of speech, recordings one
+run reaches of its pace, a core, is what files, checks and ledger cost. An hour of recordings, one
 after another, tells the memory of a worker. A tree of empty files is planned, noted as done and
 resumed: seconds for a million, and the highest memory of the process.
 """

@@ -236,7 +236,9 @@ class Manifest:
 
     def _rows(self, query: str, *values: object) -> Iterator[Any]:
         try:
-            yield from self._database.execute(query, values)
+            # Not "yield from": it would close the cursor, perhaps after the database.
+            for row in self._database.execute(query, values):  # noqa: UP028
+                yield row
         except sqlite3.Error as error:
             raise InputError(f"manifest {self._name!r} cannot be read: {error}") from error
 

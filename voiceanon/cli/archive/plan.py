@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voiceanon.cli.anonymize import AudioFormat
-from voiceanon.cli.archive.common import RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.archive.run_option import RUN_OPTION, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable
-from voiceanon.errors import InputError
+from voiceanon.errors import DestinationError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from voiceanon.archive.entries import Found, LeftOut
+    from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.run_folder import RunFolder, RunSettings
 
 __all__ = ["plan"]
@@ -108,7 +109,7 @@ def plan(
     voiceanon archive plan 'shards/*.tar' anonymous/ --dry-run
     ```
     """
-    from voiceanon.archive.preflight import check_destination
+    from voiceanon.archive.preflight import check_destination, remove_folders
     from voiceanon.archive.run_folder import RunFolder, RunSettings
     from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_nonce
@@ -129,12 +130,17 @@ def plan(
         language=language,
     )
     found = find_sources(source, speaker_column=speaker_column, path_column=path_column, root=root)
-    if dry_run:
-        with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
-            facts = _planned(RunFolder(Path(temporary) / "run"), settings, found)
-    else:
-        check_destination(settings)
-        facts = _planned(run_folder(destination, run), settings, found)
+    made = check_destination(settings)
+    try:
+        if dry_run:
+            with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
+                facts = _planned(RunFolder(Path(temporary) / "run"), settings, found)
+            remove_folders(made)
+        else:
+            facts = _planned(run_folder(destination, run), settings, found)
+    except BaseException:
+        remove_folders(made)
+        raise
     if json_line:
         print_json(facts)
     else:
@@ -160,6 +166,8 @@ def _planned(
                 first = f"; the first of {len(left_out)} left out: " if left_out else ""
                 first += left_out[0].reason if left_out else ""
                 raise InputError(f"no recordings found{first}")
+            if settings.keep_names:
+                _refuse_taken(manifest, settings)
             taken = estimate(manifest, settings, folder.path)
         check_destination(settings, needed_bytes=taken.output_bytes)
     except BaseException:
@@ -171,6 +179,18 @@ def _planned(
     if len(failed) > _MOST_SHOWN:
         note(f"… and {len(failed) - _MOST_SHOWN} more that cannot be worked on")
     return {"run": str(folder.path), **asdict(taken), "left_out": len(left_out)}
+
+
+def _refuse_taken(manifest: Manifest, settings: RunSettings) -> None:
+    """Refuse names that are taken: a run replaces what is there, since only it is to be there."""
+    from voiceanon.archive.work import taken_by
+
+    for entry in manifest:
+        there = taken_by(settings, entry)
+        if there is not None:
+            raise DestinationError(
+                f"{there.name!r} is in the destination already; choose an empty folder"
+            )
 
 
 def _show(facts: dict[str, Any], dry_run: bool) -> None:

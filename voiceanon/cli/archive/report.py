@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voiceanon.cli.archive.common import DESTINATION, RUN_OPTION, run_folder
+from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder
 from voiceanon.cli.terminal import note
 
 if TYPE_CHECKING:
