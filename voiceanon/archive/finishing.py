@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from voiceanon.archive.entries import Entry
@@ -20,7 +20,12 @@ from voiceanon.formats.placing import cause, write_whole
 __all__ = ["finish_run", "removable", "remove_originals"]
 
 
-def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
+def finish_run(
+    folder: RunFolder,
+    *,
+    incomplete: bool = False,
+    before: Callable[[RunFolder], object] = lambda _folder: None,
+) -> Totals:
     """Write the final statement, and destroy the key and the manifest, which tells names.
 
     Without the key nobody can draw the run's voices or its pseudonyms again. Ledgers stay: they
@@ -32,6 +37,8 @@ def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
         Of the run.
     incomplete : bool
         Whether recordings may be left undecided.
+    before : callable
+        Given the folder while it still holds everything, for a report.
 
     Raises
     ------
@@ -52,6 +59,7 @@ def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
         statement = json.dumps(totals.as_dict(), indent=1).encode() + b"\n"
         place = Path(settings.destination) / STATEMENT_NAMES[0]
         write_whole(place, statement, overwrite=True)
+        before(folder)
         folder.destroy_key()
     return totals
 

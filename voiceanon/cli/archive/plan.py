@@ -16,6 +16,9 @@ from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from voiceanon.archive.entries import Found, LeftOut
     from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.run_folder import RunFolder, RunSettings
 
@@ -64,6 +67,16 @@ def plan(
     format_: Annotated[
         AudioFormat, typer.Option("--format", help="Format of the audio.")
     ] = AudioFormat.flac,
+    speaker_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Of a list: who speaks.")
+    ] = "speaker",
+    path_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a list: where recordings are.")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where a list's recordings lie, if not beside it."),
+    ] = None,
     keep_names: Annotated[
         bool,
         typer.Option("--keep-names", help="Call outputs by their recordings, not by pseudonyms."),
@@ -98,6 +111,7 @@ def plan(
     """
     from voiceanon.archive.preflight import check_destination, remove_folders
     from voiceanon.archive.run_folder import RunFolder, RunSettings
+    from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_nonce
     from voiceanon.recipe import Recipe
 
@@ -115,14 +129,15 @@ def plan(
         allow_unmeasured=allow_unmeasured,
         language=language,
     )
+    found = find_sources(source, speaker_column=speaker_column, path_column=path_column, root=root)
     made = check_destination(settings)
     try:
         if dry_run:
             with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
-                facts = _planned(RunFolder(Path(temporary) / "run"), settings, source)
+                facts = _planned(RunFolder(Path(temporary) / "run"), settings, found)
             remove_folders(made)
         else:
-            facts = _planned(run_folder(destination, run), settings, source)
+            facts = _planned(run_folder(destination, run), settings, found)
     except BaseException:
         remove_folders(made)
         raise
@@ -132,18 +147,19 @@ def plan(
         _show(facts, dry_run)
 
 
-def _planned(place: RunFolder, settings: RunSettings, source: str) -> dict[str, Any]:
+def _planned(
+    place: RunFolder, settings: RunSettings, found: Iterable[Found | LeftOut]
+) -> dict[str, Any]:
     from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.planning import estimate_apart
     from voiceanon.archive.preflight import check_destination
-    from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_secret
 
     key = fresh_secret()
     folder = place.make(settings, key)
     try:
         with Manifest.write(
-            folder.manifest, find_sources(source), key, keep_names=settings.keep_names
+            folder.manifest, found, key, keep_names=settings.keep_names
         ) as manifest:
             left_out = list(manifest.left_out())
             if not len(manifest):

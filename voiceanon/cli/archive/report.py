@@ -1,0 +1,66 @@
+"""`voiceanon archive report`: what a run came to, as a page."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder
+from voiceanon.cli.terminal import note
+
+if TYPE_CHECKING:
+    from voiceanon.archive.run_folder import RunFolder
+
+__all__ = ["report", "write_page"]
+
+_PLAYED = 6
+
+
+def report(
+    destination: Annotated[Path, DESTINATION],
+    *,
+    run: Annotated[Path | None, RUN_OPTION] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE.html", help="By default DST/report.html."),
+    ] = None,
+) -> None:
+    """Write a page with the totals, why recordings were held, the slowest, and some outputs.
+
+    `finish` writes it too. It calls recordings by pseudonyms and never plays an original.
+
+    For example:
+
+    ```
+    voiceanon archive report anonymous/
+    ```
+    """
+    note(f"report in {write_page(run_folder(destination, run), out)}")
+
+
+def write_page(folder: RunFolder, out: Path | None = None) -> Path:
+    """Write the page of a run that is not finished."""
+    from voiceanon.archive.ledger import Ledger
+    from voiceanon.archive.manifest import Manifest
+    from voiceanon.archive.statement import totals_of
+    from voiceanon.archive.verifying import STATEMENT_NAMES
+    from voiceanon.report.archive_page import write_archive_page
+
+    settings = folder.settings()
+
+    def audio() -> list[str]:
+        """Some outputs, as the order of ids draws them."""
+        found: list[str] = []
+        with Manifest.open(folder.manifest) as manifest:
+            for _, path in folder.ledgers():
+                with Ledger(path, settings.run) as ledger:
+                    done = (row for row in ledger if row.state == "done" and settings.audio)
+                    for row in itertools.islice(done, _PLAYED - len(found)):
+                        found.append(manifest.get(row.id).output + settings.audio)
+        return found
+
+    place = Path(settings.destination) / STATEMENT_NAMES[1] if out is None else out
+    return write_archive_page(totals_of(folder), settings, audio(), place)
