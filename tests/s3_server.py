@@ -56,6 +56,7 @@ class Proxy:
     hang_s: float = 3.0
     # moto lists for anybody; S3 does not.
     is_listing_open: bool = False
+    drops_ranges: bool = False
 
     @property
     def url(self) -> str:
@@ -109,7 +110,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             pass
 
         def _handle(self) -> None:
@@ -144,12 +145,12 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             if cut < len(data):
                 self.close_connection = True
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle
-
         def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             other = http.client.HTTPConnection("127.0.0.1", proxy.target, timeout=30)
             try:
                 skipped = {"expect", "connection", "transfer-encoding"}
+                if proxy.drops_ranges:
+                    skipped.add("range")
                 kept = {n: v for n, v in self.headers.items() if n.lower() not in skipped}
                 other.request(self.command, self.path, body, kept)
                 answer = other.getresponse()
@@ -182,6 +183,8 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.close_connection = True
 
+    for method in ("GET", "PUT", "POST", "DELETE", "HEAD"):
+        setattr(Handler, f"do_{method}", Handler._handle)
     return Handler
 
 

@@ -72,7 +72,7 @@ def make_client(
                 **chosen,
             ),
         )
-    except (*failures(), ValueError) as error:
+    except failures() as error:
         raise StoreError(f"S3 cannot be used: {type(error).__name__}") from error
 
 
@@ -97,6 +97,6 @@ def ask(operation: Callable[..., Any], **arguments: Any) -> Any:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Return what boto3 raises when a request, or reading an answer, fails."""
+    """Return what boto3 raises when its settings, a request or an answer are no good."""
     exceptions = load("botocore.exceptions")
-    return exceptions.ClientError, exceptions.BotoCoreError
+    return exceptions.ClientError, exceptions.BotoCoreError, ValueError

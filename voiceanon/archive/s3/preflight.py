@@ -1,4 +1,4 @@
-"""Looks at a bucket before any output goes there: is it ours, closed to everybody, encrypted?
+"""Looks whether a bucket is ours, closed to everybody and encrypted, before any output goes there.
 
 Fails closed: what cannot be looked at counts as open, unless it is allowed by name.
 """

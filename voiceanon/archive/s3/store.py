@@ -22,6 +22,7 @@ from voiceanon.formats.placing import TEMPORARY_PREFIX, cause
 __all__ = ["Head", "Item", "Store"]
 
 _BLOCK_BYTES = 1 << 20
+_NETWORK_BYTES = 1 << 16  # what is lost of a block when a connection hangs within it
 _PART_BYTES = 16 << 20
 _LARGE_BYTES = 64 << 20
 _READS = 8  # connections that may break while one object is read
@@ -275,7 +276,7 @@ class Store:
                 file.truncate()
             # Not every break shows as an error: what counts is how much came.
             with contextlib.suppress(*_broken()):
-                while block := answer["Body"].read(_BLOCK_BYTES):
+                while block := answer["Body"].read(_NETWORK_BYTES):
                     file.write(block)
             answer["Body"].close()
             if file.tell() > told.size:
@@ -309,7 +310,7 @@ class Store:
             **encryption,
         )["UploadId"]
         try:
-            parts = []
+            parts: list[dict[str, Any]] = []
             with path.open("rb") as file:
                 while block := file.read(self._part_bytes):
                     found = _base64(hashlib.sha256(block).digest())
