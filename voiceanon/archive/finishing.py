@@ -10,11 +10,12 @@ from pathlib import Path
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
-from voiceanon.archive.run_folder import RunFolder, Shard
+from voiceanon.archive.run_folder import RunFolder
+from voiceanon.archive.running import remove_leftovers
 from voiceanon.archive.statement import Totals, totals_of
 from voiceanon.archive.verifying import STATEMENT_NAMES
 from voiceanon.errors import InputError
-from voiceanon.formats.placing import write_whole
+from voiceanon.formats.placing import cause, write_whole
 
 __all__ = ["finish_run", "removable", "remove_originals"]
 
@@ -39,12 +40,15 @@ def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
     SecretError
         If the run is finished already.
     """
+    if folder.is_finished and not folder.settings().source:
+        folder.destroy_key()  # in case it was stopped half-way the first time
     folder.key()
-    settings, totals = folder.settings(), totals_of(folder)
-    left = totals.states["undecided"]
-    if left and not incomplete:
-        raise InputError(f"{left} recordings are undecided: run it to its end first")
-    with folder.locked(_whole(folder)):
+    with folder.locked():
+        settings, totals = folder.settings(), totals_of(folder)
+        left = totals.states["undecided"]
+        if left and not incomplete:
+            raise InputError(f"{left} recordings are undecided: run it to its end first")
+        remove_leftovers(folder)
         statement = json.dumps(totals.as_dict(), indent=1).encode() + b"\n"
         place = Path(settings.destination) / STATEMENT_NAMES[0]
         write_whole(place, statement, overwrite=True)
@@ -63,7 +67,8 @@ def removable(folder: RunFolder) -> Iterator[Entry]:
             with Ledger(path, name) as ledger:
                 for entry in manifest.shard(shard.number, shard.count):
                     row = ledger.get(entry.id)
-                    if row is not None and row.state == "done" and _is_unchanged(entry):
+                    is_done = row is not None and row.state == "done"
+                    if is_done and entry.offset < 0 and _is_unchanged(entry):
                         yield entry
 
 
@@ -71,7 +76,12 @@ def remove_originals(entries: Iterator[Entry]) -> int:
     """Remove what `removable` found, after `verify_run` found everything good; return how many."""
     removed = 0
     for entry in entries:
-        Path(entry.source).unlink()
+        try:
+            Path(entry.source).unlink()
+        except OSError as error:
+            raise InputError(
+                f"{removed} originals are removed, the next cannot be: {cause(error)}"
+            ) from error
         removed += 1
     return removed
 
@@ -82,9 +92,3 @@ def _is_unchanged(entry: Entry) -> bool:
     except OSError:
         return False
     return (status.st_size, status.st_mtime_ns) == (entry.size, entry.mtime_ns)
-
-
-def _whole(folder: RunFolder) -> Shard:
-    """The split that the ledgers are of: a run in shards is finished from any of them."""
-    found = folder.ledgers()
-    return found[0][0] if found else Shard()

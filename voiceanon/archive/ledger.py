@@ -19,7 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from voiceanon.errors import VoiceanonError
+from voiceanon.errors import DestinationError, VoiceanonError
+from voiceanon.formats.placing import cause
 
 __all__ = ["STATES", "Ledger", "LedgerError", "Output", "Row"]
 
@@ -30,6 +31,15 @@ _VERSION = 1
 _COMMIT_EVERY_S = 1.0
 _SUM_BYTES = 8
 _PATIENCE_S = 60.0  # while somebody else reads or writes
+# What SQLite says of the world outside the file; Python 3.10 does not tell its codes.
+_OUTSIDE = (
+    "database is locked",
+    "database table is locked",
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "attempt to write a readonly database",
+)
 _COLUMNS = (
     "id BLOB PRIMARY KEY, state TEXT, attempts INTEGER, reason TEXT, verdict TEXT, "
     "redraws INTEGER, frames INTEGER, rate INTEGER, channels INTEGER, elapsed_s REAL, "
@@ -63,7 +73,7 @@ class Row:
     state : str
         One of `STATES`.
     attempts : int
-        How often it was begun.
+        How often it was begun since it was last decided.
     reason : str
         Why it is held, failed or empty; holds no path.
     verdict : str
@@ -101,13 +111,14 @@ class Row:
             bytes.fromhex(self.id),
             self.state,
             self.attempts,
-            self.reason,
+            # A file name that is no Unicode may be in a library's message.
+            self.reason.encode("utf-8", "backslashreplace").decode(),
             self.verdict,
             self.redraws,
             self.frames,
             self.rate,
             self.channels,
-            self.elapsed_s,
+            float(self.elapsed_s),
             json.dumps(self.outputs),
         )
         return (*columns, _sum_of(columns))
@@ -136,6 +147,19 @@ def _check_sum(columns: tuple[Any, ...]) -> None:
         raise LedgerError("the ledger is damaged: a row does not match its sum")
 
 
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Tell a disk that is full or fails, or a ledger in use, from one that is damaged."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.Error as error:
+        if str(error).startswith(_OUTSIDE):
+            raise DestinationError(f"the ledger cannot be written: {error}") from error
+        raise LedgerError("the ledger is damaged: it is no whole database") from error
+
+
 class Ledger:
     """The ledger of one run, or of one shard of it; one process writes it.
 
@@ -153,82 +177,107 @@ class Ledger:
     ------
     LedgerError
         If it is damaged or belongs to another run.
+    DestinationError
+        If it cannot be made, read or written: nothing is wrong with what it says.
     """
 
     def __init__(self, path: Path, run: str) -> None:
         is_new = not os.path.lexists(path)
-        if is_new:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         self._last_commit_s = time.monotonic()
         try:
-            self._base = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
-            self._base.execute("PRAGMA synchronous=FULL")
             if is_new:
-                self._make(run)
-            self._check(run)
-        except sqlite3.Error as error:
-            raise LedgerError("the ledger is damaged: it is no whole database") from error
-        self._base.execute("BEGIN")
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+            self._base = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise DestinationError(f"the ledger cannot be opened: {cause(error)}") from error
+        try:
+            with _translated():
+                self._base.execute("PRAGMA synchronous=FULL")
+                if is_new:
+                    self._make(run)
+                self._check(run)
+                self._base.execute("BEGIN")
+        except BaseException:
+            self._base.close()
+            if is_new:  # one without its tables would look damaged
+                path.unlink(missing_ok=True)
+            raise
 
     def __len__(self) -> int:
-        return int(self._base.execute("SELECT count(*) FROM rows").fetchone()[0])
+        with _translated():
+            return int(self._base.execute("SELECT count(*) FROM rows").fetchone()[0])
 
     def __iter__(self) -> Iterator[Row]:
         """Yield every row in the order of ids, checked against its sum."""
-        try:
+        with _translated():
             for columns in self._base.execute("SELECT * FROM rows ORDER BY id"):
                 yield Row.read(columns)
-        except sqlite3.Error as error:
-            raise LedgerError("the ledger is damaged: it cannot be read") from error
 
     def get(self, key: str) -> Row | None:
         """Return the row of an id, None where nothing has become of it yet."""
-        found = self._base.execute("SELECT * FROM rows WHERE id = ?", (bytes.fromhex(key),))
-        columns = found.fetchone()
+        with _translated():
+            found = self._base.execute("SELECT * FROM rows WHERE id = ?", (bytes.fromhex(key),))
+            columns = found.fetchone()
         return None if columns is None else Row.read(columns)
 
     def begin(self, key: str) -> Row:
         """Note that a recording is being worked on, once more."""
         before = self.get(key)
-        row = Row(key, "working", 1 if before is None else before.attempts + 1)
+        times = before.attempts if before is not None and before.state == "working" else 0
+        row = Row(key, "working", times + 1)
         self.put(row)
         return row
 
+    def let_go(self, row: Row) -> None:
+        """Note that a recording was begun and left, for a reason that is not its own."""
+        self.put(replace(row, attempts=row.attempts - 1))
+
     def put(self, row: Row) -> None:
         """Note what became of a recording."""
-        self._base.execute(f"INSERT OR REPLACE INTO rows VALUES ({_PLACES})", row.stored())  # noqa: S608
-        self._base.execute(
-            "INSERT INTO changes (id, state) VALUES (?, ?)", (bytes.fromhex(row.id), row.state)
-        )
-        if time.monotonic() - self._last_commit_s >= _COMMIT_EVERY_S:
-            self.commit()
+        with _translated():
+            self._base.execute(f"INSERT OR REPLACE INTO rows VALUES ({_PLACES})", row.stored())  # noqa: S608
+            self._base.execute(
+                "INSERT INTO changes (id, state) VALUES (?, ?)", (bytes.fromhex(row.id), row.state)
+            )
+        self.commit_in_time()
 
     def forget(self, key: str, reason: str) -> None:
         """Note that a recording is to be done again, although it was done: why is kept."""
         row = self.get(key)
         if row is not None:
-            self.put(replace(row, state="working", reason=reason, outputs=()))
+            self.put(replace(row, state="working", attempts=0, reason=reason, outputs=()))
 
     def counts(self) -> dict[str, int]:
         """Return how many rows have each state."""
         found = dict.fromkeys(STATES, 0)
-        found |= dict(self._base.execute("SELECT state, count(*) FROM rows GROUP BY state"))
+        with _translated():
+            found |= dict(self._base.execute("SELECT state, count(*) FROM rows GROUP BY state"))
         return found
 
     def changes(self) -> int:
         """Return how many changes of state were noted."""
-        return int(self._base.execute("SELECT count(*) FROM changes").fetchone()[0])
+        with _translated():
+            return int(self._base.execute("SELECT count(*) FROM changes").fetchone()[0])
 
     def commit(self) -> None:
         """Put everything noted on the disk."""
-        self._base.execute("COMMIT")
-        self._base.execute("BEGIN")
+        with _translated():
+            self._base.execute("COMMIT")
+            self._base.execute("BEGIN")
         self._last_commit_s = time.monotonic()
+
+    def commit_in_time(self) -> None:
+        """Do so if the last time was a second ago; to be called often."""
+        if time.monotonic() - self._last_commit_s >= _COMMIT_EVERY_S:
+            self.commit()
 
     def close(self) -> None:
         """Put everything on the disk and let go; safe to call twice."""
-        with contextlib.suppress(sqlite3.ProgrammingError):
-            self._base.execute("COMMIT")
+        try:
+            with _translated(), contextlib.suppress(sqlite3.ProgrammingError):
+                if self._base.in_transaction:
+                    self._base.execute("COMMIT")
+        finally:
             self._base.close()
 
     def __enter__(self) -> Ledger:
@@ -240,7 +289,9 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        # What has gone wrong already is what is told.
+        with contextlib.suppress(*([VoiceanonError] if kind is not None else [])):
+            self.close()
 
     def _make(self, run: str) -> None:
         self._base.execute("BEGIN")

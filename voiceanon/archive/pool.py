@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -20,6 +22,7 @@ _POLL_S = 1.0
 _GRACE_S = 8.0  # from asking a worker to stop until it is killed
 _ADDRESS_SPACE = 6 << 30
 _OPEN_FILES = 256
+_STOPPED = 128 + signal.SIGTERM  # how a worker ends that was asked to stop
 
 Work = Callable[[Any, Callable[[float], None]], Any]
 
@@ -52,7 +55,10 @@ class Pool:
         self._busy: dict[Connection, _Worker] = {}
 
     def map(
-        self, jobs: Iterable[tuple[Any, Any]], on_progress: Callable[[Any, float], None]
+        self,
+        jobs: Iterable[tuple[Any, Any]],
+        on_progress: Callable[[Any, float], None],
+        on_turn: Callable[[], None] = lambda: None,
     ) -> Iterator[tuple[Any, Any]]:
         """Yield what becomes of each job, as soon as it is there.
 
@@ -62,11 +68,18 @@ class Pool:
             Taken only when a worker is free.
         on_progress : callable
             Given the name of a job and how much of it is done, 0 to 1.
+        on_turn : callable
+            Called at least once a second.
 
         Yields
         ------
         name, result
             The result is an instance of `Died` where its worker did not come back.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If somebody else asked a worker to stop: then the whole is being stopped.
         """
         waiting = iter(jobs)
         is_over = False
@@ -76,11 +89,12 @@ class Pool:
                 if found is None:
                     is_over = True
                 else:
-                    worker = self._idle.pop()
+                    worker = self._living(self._idle.pop())
                     worker.give(*found)
                     self._busy[worker.pipe] = worker
             if not self._busy:
                 return
+            on_turn()
             for ready in wait(list(self._busy), _POLL_S):
                 worker = self._busy[ready]  # type: ignore[index]
                 kind, value = worker.take()
@@ -90,20 +104,28 @@ class Pool:
                     yield self._freed(worker, value)
             now_s = time.monotonic()
             for worker in list(self._busy.values()):
-                if now_s - worker.heard_s > self._stuck_s:
+                # What came while a result was dealt with has not been heard yet.
+                if now_s - worker.heard_s > self._stuck_s and not worker.pipe.poll():
                     worker.stop()
                     why = Died(f"no progress for {self._stuck_s:.0f} s: its worker was stopped")
                     yield self._freed(worker, why)
 
-    def close(self) -> None:
-        """Stop every worker: each has time to remove what it has not finished."""
+    def close(self) -> bool:
+        """Stop every worker; return whether each could remove what it had not finished."""
         workers = [*self._idle, *self._busy.values()]
         for worker in workers:
             worker.ask_to_stop()
         until_s = time.monotonic() + _GRACE_S
-        for worker in workers:
-            worker.stop(max(0.0, until_s - time.monotonic()))
+        ended = [worker.stop(max(0.0, until_s - time.monotonic())) for worker in workers]
         self._idle, self._busy = [], {}
+        return all(ended)
+
+    def _living(self, worker: _Worker) -> _Worker:
+        """The same worker, or a new one if it was killed while it had nothing to do."""
+        if worker.is_alive():
+            return worker
+        worker.stop()
+        return _Worker(self._context, self._make_work, self._settings)
 
     def _freed(self, worker: _Worker, result: object) -> tuple[Any, Any]:
         del self._busy[worker.pipe]
@@ -125,8 +147,16 @@ class _Worker:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, make_work, settings), daemon=True
         )
-        self._process.start()
+        # A Ctrl-C meanwhile waits, here and there, until the worker has chosen to ignore it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
 
     def give(self, name: object, job: object) -> None:
         self.name, self.heard_s = name, time.monotonic()
@@ -141,6 +171,8 @@ class _Worker:
         except (EOFError, OSError):
             self._process.join(_GRACE_S)
             code = self._process.exitcode
+            if code in (_STOPPED, -signal.SIGTERM):
+                raise KeyboardInterrupt from None
             how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
             return "done", Died(f"its worker ended {how}")
         return kind, value
@@ -149,32 +181,39 @@ class _Worker:
         with contextlib.suppress(ValueError):
             self._process.terminate()
 
-    def stop(self, grace_s: float = 1.0) -> None:
+    def stop(self, grace_s: float = 1.0) -> bool:
+        """End it; return whether it did so by itself."""
         self.ask_to_stop()
         self._process.join(grace_s)
-        if self._process.is_alive():
+        is_late = self._process.is_alive()
+        if is_late:
             self._process.kill()
             self._process.join()
         self.pipe.close()
+        return not is_late
 
 
 def _serve(pipe: Connection, make_work: Callable[[Any], Work], settings: object) -> None:
-    _guard()
-    with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
+    def tell(share: float) -> None:
+        pipe.send(("progress", share))
+
+    try:
+        _guard()
         work = make_work(settings)
         while True:
-            job = pipe.recv()
-
-            def tell(share: float) -> None:
-                pipe.send(("progress", share))
-
-            pipe.send(("done", work(job, tell)))
+            pipe.send(("done", work(pipe.recv(), tell)))
+    except KeyboardInterrupt:
+        sys.exit(_STOPPED)
+    except (EOFError, ConnectionError):
+        return  # nobody is there any more
 
 
 def _guard() -> None:
     """Limits of a process that reads what strangers made."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.umask(0o077)
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
@@ -185,6 +224,14 @@ def _guard() -> None:
             _, hard = resource.getrlimit(limit)
             ceiling = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(limit, (ceiling, ceiling))
+
+
+def _end_with_parent() -> None:
+    """Stop when the parent is killed: the next run must not find somebody at work."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -12,12 +13,12 @@ from voiceanon.errors import DestinationError
 from voiceanon.file_plan import make_folder
 from voiceanon.formats.placing import NewFile
 
-__all__ = ["check_destination"]
+__all__ = ["check_destination", "remove_folders"]
 
 _CANARY = "canary.tmp"
 
 
-def check_destination(settings: RunSettings, needed_bytes: int = 0) -> None:
+def check_destination(settings: RunSettings, needed_bytes: int = 0) -> list[Path]:
     """Refuse a destination that others can read, that lies in the source, or that is too small.
 
     Parameters
@@ -27,10 +28,15 @@ def check_destination(settings: RunSettings, needed_bytes: int = 0) -> None:
     needed_bytes : int
         What the outputs are expected to take.
 
+    Returns
+    -------
+    list of Path
+        Folders that were made, the innermost first.
+
     Raises
     ------
     DestinationError
-        With the reason and what to do.
+        With the reason and what to do; then no folder is made.
     """
     destination = Path(settings.destination)
     real, source = destination.resolve(), Path(settings.source).resolve()
@@ -42,7 +48,23 @@ def check_destination(settings: RunSettings, needed_bytes: int = 0) -> None:
         raise DestinationError(
             f"the source lies inside the destination {str(destination)!r}; choose another place"
         )
-    make_folder(destination)
+    made = make_folder(destination)
+    try:
+        _check_place(destination, needed_bytes)
+    except BaseException:
+        remove_folders(made)
+        raise
+    return made
+
+
+def remove_folders(made: list[Path]) -> None:
+    """Remove folders that were made for nothing, if nobody has put anything there."""
+    for folder in made:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _check_place(destination: Path, needed_bytes: int) -> None:
     status = destination.stat()
     if status.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
         raise DestinationError(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Row
+from voiceanon.archive.opening import open_source
 from voiceanon.archive.run_folder import RunSettings
-from voiceanon.archive.work import output_of
+from voiceanon.archive.work import MOST_CHANNELS, output_of
 from voiceanon.container.voa import SUFFIX
 from voiceanon.errors import VoiceanonError
 from voiceanon.formats import AudioReader
@@ -17,11 +18,10 @@ from voiceanon.storage.loading import load
 
 __all__ = ["is_whole", "rebuilt"]
 
-_MOST_CHANNELS = 64
 _BLOCK_FRAMES = 1 << 16
 
 
-def rebuilt(entries: Iterable[Entry], settings: RunSettings) -> Iterator[Row]:
+def rebuilt(entries: Iterable[Entry], settings: RunSettings, work_folder: Path) -> Iterator[Row]:
     """Yield a row for every recording whose outputs are all there and whole.
 
     They had their names only because they were checked and verified: what the check said is lost,
@@ -33,6 +33,8 @@ def rebuilt(entries: Iterable[Entry], settings: RunSettings) -> Iterator[Row]:
         Of the shard.
     settings : RunSettings
         Of the run.
+    work_folder : Path
+        Where members of archives are put to be read.
     """
     for entry in entries:
         place = Path(settings.destination) / entry.output
@@ -43,6 +45,12 @@ def rebuilt(entries: Iterable[Entry], settings: RunSettings) -> Iterator[Row]:
         facts = [is_whole(path) for path in paths]
         if all(fact is not None for fact in facts):
             frames, rate, channels = facts[0] or (0, 0, 0)
+            if settings.level:
+                described = len(paths) - bool(settings.audio)
+                if not settings.audio:
+                    channels = _channels_of(entry, work_folder)
+                if described != channels:
+                    continue  # killed between the channels
             yield Row(
                 entry.id,
                 "done",
@@ -69,6 +77,15 @@ def is_whole(path: Path) -> tuple[int, int, int] | None:
         return None
 
 
+def _channels_of(entry: Entry, work_folder: Path) -> int:
+    """Return how many channels a recording has; 0 if it cannot be read."""
+    try:
+        with open_source(entry, work_folder) as source, AudioReader(source) as reader:
+            return reader.channels
+    except VoiceanonError:
+        return 0
+
+
 def _suffixes(place: Path, settings: RunSettings) -> list[str] | None:
     """Return the suffixes of the outputs that a recording needs, None where one is not there."""
 
@@ -77,7 +94,7 @@ def _suffixes(place: Path, settings: RunSettings) -> list[str] | None:
 
     found = [settings.audio] if settings.audio else []
     if settings.level:
-        several = [f".{number}{SUFFIX}" for number in range(1, _MOST_CHANNELS + 1)]
+        several = [f".{number}{SUFFIX}" for number in range(1, MOST_CHANNELS + 1)]
         numbered = [suffix for suffix in several if is_there(suffix)]
         found += numbered or [SUFFIX]
     return found if all(map(is_there, found)) else None

@@ -11,20 +11,23 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from voiceanon.errors import DestinationError, InputError, SecretError
 from voiceanon.file_plan import make_folder
-from voiceanon.formats.placing import write_whole
+from voiceanon.formats.placing import TEMPORARY_PREFIX, cause, write_whole
 from voiceanon.keys import SECRET_BYTES, check_secret
 from voiceanon.recipe import Recipe
 
 __all__ = ["RunFolder", "RunSettings", "Shard"]
 
-_PLAN, _KEY, _MANIFEST = "plan.json", "key", "manifest.sqlite"
+_PLAN, _KEY, _MANIFEST, _WORK = "plan.json", "key", "manifest.sqlite", "work-"
+_PATIENCE_S = 15.0  # while another shard starts at the same moment
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,14 @@ class RunFolder:
             raise DestinationError(
                 f"{str(self.path)!r} holds a run already: go on with it, or remove that folder"
             )
+        check_secret(key)
         make_folder(self.path)
-        write_whole(self.path / _KEY, check_secret(key), overwrite=True)
-        write_whole(self.path / _PLAN, _text_of(settings))
+        write_whole(self.path / _PLAN, _text_of(settings))  # of two, one gets it
+        try:
+            write_whole(self.path / _KEY, key, overwrite=True)
+        except BaseException:
+            self.remove()
+            raise
         return self
 
     def remove(self) -> None:
@@ -132,6 +140,17 @@ class RunFolder:
     def manifest(self) -> Path:
         """Where the manifest is."""
         return self.path / _MANIFEST
+
+    def work_folder(self, shard: Shard) -> Path:
+        """Return where a shard puts members of archives to be read, made if need be."""
+        path = self.path / f"{_WORK}{shard.name}"
+        make_folder(path)
+        return path
+
+    def remove_work_folders(self) -> None:
+        """Remove what killed processes have left of the recordings."""
+        for path in self.path.glob(f"{_WORK}*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def ledger(self, shard: Shard) -> Path:
         """Return where the ledger of a shard is."""
@@ -169,10 +188,13 @@ class RunFolder:
         ------
         SecretError
             If it is gone, because the run is finished, or damaged.
+        InputError
+            If there is no run.
         """
         try:
             found = (self.path / _KEY).read_bytes()
         except OSError as error:
+            self.settings()
             raise SecretError("the key of this run is gone: it is finished") from error
         if len(found) != SECRET_BYTES:
             raise SecretError("the key of this run is damaged")
@@ -184,11 +206,13 @@ class RunFolder:
         return not os.path.lexists(self.path / _KEY)
 
     def destroy_key(self) -> None:
-        """Overwrite and remove the key and everything that tells names."""
+        """Overwrite and remove the key and everything that tells names; can be done again."""
+        self.remove_work_folders()
         with contextlib.suppress(InputError):
             nameless = replace(self.settings(), source="")
             write_whole(self.path / _PLAN, _text_of(nameless), overwrite=True)
-        for path in (self.path / _KEY, self.manifest):
+        parts = self.path.glob(f"{TEMPORARY_PREFIX}*")  # of a manifest that was never finished
+        for path in (self.path / _KEY, self.manifest, *parts):
             with contextlib.suppress(FileNotFoundError):
                 with path.open("r+b") as file:
                     # On a disk that writes in place it is gone; on others, unlinking must do.
@@ -200,8 +224,17 @@ class RunFolder:
                 path.unlink()
 
     @contextlib.contextmanager
-    def locked(self, shard: Shard) -> Iterator[None]:
-        """Hold the lock of a shard while working on it.
+    def locked(
+        self, shard: Shard | None = None, on_alone: Callable[[], None] = lambda: None
+    ) -> Iterator[None]:
+        """Hold the lock of a shard while working on it, or of the whole run.
+
+        Parameters
+        ----------
+        shard : Shard, optional
+            Which part; without it, nobody else works on any.
+        on_alone : callable
+            Called with the lock of the whole run, if nobody else holds any.
 
         Raises
         ------
@@ -211,31 +244,49 @@ class RunFolder:
         with contextlib.ExitStack() as held:
             # All shards of one split share the run; one of another split would share recordings.
             split = self._lock_file(held, "lock-split")
-            text = os.pread(split, 32, 0).decode("ascii", "replace")
-            try:
-                fcntl.flock(split, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                fcntl.flock(split, fcntl.LOCK_SH)
-                if text != str(shard.count):
-                    raise DestinationError(
-                        f"locked: the run goes on elsewhere in {text or 'other'} shards"
-                    ) from None
-            else:
-                os.ftruncate(split, 0)
-                os.pwrite(split, str(shard.count).encode(), 0)
-                fcntl.flock(split, fcntl.LOCK_SH)
-            own = self._lock_file(held, f"lock-{shard.name}")
-            try:
-                fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DestinationError("locked: this run goes on elsewhere already") from None
+            if _took(split, fcntl.LOCK_EX):
+                on_alone()
+                if shard is not None:
+                    os.ftruncate(split, 0)
+                    os.pwrite(split, str(shard.count).encode(), 0)
+            elif shard is None:
+                raise DestinationError("locked: this run goes on elsewhere")
+            if shard is not None:
+                self._join(split, shard)
+                own = self._lock_file(held, f"lock-{shard.name}")
+                if not _took(own, fcntl.LOCK_EX):
+                    raise DestinationError("locked: this run goes on elsewhere already")
             yield
+
+    def _join(self, split: int, shard: Shard) -> None:
+        """Share the split; looked at afterwards, since a lock is let go while it is changed."""
+        until_s = time.monotonic() + _PATIENCE_S
+        while not _took(split, fcntl.LOCK_SH):
+            if time.monotonic() > until_s:
+                raise DestinationError("locked: this run is verified or finished elsewhere")
+            time.sleep(_POLL_S)
+        count = os.pread(split, 32, 0).decode("ascii", "replace")
+        if count != str(shard.count):
+            raise DestinationError(
+                f"locked: the run goes on elsewhere in {count or 'other'} shards"
+            )
 
     def _lock_file(self, held: contextlib.ExitStack, name: str) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.path / name, flags, 0o600)
+        try:
+            descriptor = os.open(self.path / name, flags, 0o600)
+        except OSError as error:
+            raise DestinationError(f"the run cannot be locked: {cause(error)}") from error
         held.callback(os.close, descriptor)
         return descriptor
+
+
+def _took(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _text_of(settings: RunSettings) -> bytes:

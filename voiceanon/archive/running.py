@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
-import sqlite3
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +17,12 @@ from voiceanon.archive.pool import Died, Pool
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
-from voiceanon.archive.work import Job, job_of, make_work, output_paths
+from voiceanon.archive.splitting import bring_together
+from voiceanon.archive.work import Job, job_of, make_work, output_paths, remove_outputs
 from voiceanon.errors import DestinationError
-from voiceanon.formats.placing import TEMPORARY_PREFIX
+from voiceanon.formats.placing import TEMPORARY_PREFIX, cause
 
-__all__ = ["MOST_ATTEMPTS", "Watcher", "open_ledger", "run_shard"]
+__all__ = ["MOST_ATTEMPTS", "Watcher", "open_ledger", "remove_leftovers", "run_shard"]
 
 MOST_ATTEMPTS = 3
 """A recording that was begun so often, and stopped the run each time, is given up."""
@@ -61,6 +63,7 @@ def run_shard(
 
     It can be stopped at any point, by Ctrl-C, SIGTERM, kill -9 or a power cut, and called again:
     outputs have their names only when they are whole, and the ledger says "done" only after that.
+    It may go on in other shards than it was begun in.
 
     Parameters
     ----------
@@ -90,16 +93,29 @@ def run_shard(
     shard, watcher = shard or Shard(), watcher or Watcher()
     settings, key = folder.settings(), folder.key()
     check_destination(settings)
-    with folder.locked(shard), Manifest.open(folder.manifest) as manifest:
-        if shard.count == 1:
-            _remove_leftovers(Path(settings.destination))
-        with open_ledger(folder, shard, manifest, watcher) as ledger:
+    with Manifest.open(folder.manifest) as manifest:
+
+        def alone() -> None:
+            remove_leftovers(folder)
+            for old, path in folder.ledgers():
+                if old.count != shard.count:
+                    with open_ledger(folder, old, manifest, watcher) as ledger:
+                        bring_together(folder, ledger, shard.count, settings.run)
+                    path.unlink()
+
+        with folder.locked(shard, alone), open_ledger(folder, shard, manifest, watcher) as ledger:
             undecided = _undecided(manifest, shard, ledger, settings, retry, watcher)
             first = list(itertools.islice(undecided, 1))
             if first:  # else no worker need be started
                 entries = itertools.chain(first, undecided)
-                jobs = ((entry, job_of(entry, settings, key)) for entry in entries)
-                _work_through(jobs, ledger, settings, workers, watcher)
+                work_folder = folder.work_folder(shard)
+                jobs = ((one, job_of(one, settings, key, work_folder)) for one in entries)
+                try:
+                    is_clean = _work_through(jobs, ledger, settings, workers, watcher)
+                finally:
+                    shutil.rmtree(work_folder, ignore_errors=True)
+                if not is_clean and shard.count == 1:
+                    remove_leftovers(folder)
             return ledger.counts()
 
 
@@ -121,7 +137,8 @@ def open_ledger(
         journal = path.with_name(f"{path.name}-journal")
         journal.unlink(missing_ok=True)
         ledger = Ledger(path, settings.run)
-        for row in rebuilt(manifest.shard(shard.number, shard.count), settings):
+        entries = manifest.shard(shard.number, shard.count)
+        for row in rebuilt(entries, settings, folder.work_folder(shard)):
             ledger.put(row)
         ledger.commit()
         return ledger
@@ -133,11 +150,16 @@ def _work_through(
     settings: RunSettings,
     workers: int,
     watcher: Watcher,
-) -> None:
+) -> bool:
+    """Return whether every worker could remove what it had not finished."""
     for name in _THREADS:  # one each: the workers are the parallelism
         os.environ.setdefault(name, "1")
-    pool = Pool(workers, make_work, settings, _STUCK_S)
+    try:
+        pool = Pool(workers, make_work, settings, _STUCK_S)
+    except OSError as error:
+        raise DestinationError(f"no worker can be started: {cause(error)}") from error
     begun: dict[str, Row] = {}
+    is_clean = True
 
     def begin() -> Iterator[tuple[Entry, Job]]:
         for entry, job in jobs:
@@ -145,20 +167,28 @@ def _work_through(
             yield entry, job
 
     try:
-        for entry, result in pool.map(begin(), watcher.on_progress):
-            attempts = begun.pop(entry.id).attempts
+        for entry, result in pool.map(begin(), watcher.on_progress, ledger.commit_in_time):
             if isinstance(result, Died):
-                row = Row(entry.id, "failed", attempts, str(result))
+                is_clean = False
+                row = Row(entry.id, "failed", begun[entry.id].attempts, str(result))
             else:
-                row = replace(result, attempts=attempts)
-            ledger.put(row)
+                row = replace(result, attempts=begun[entry.id].attempts)
             if row.state == "working":  # nothing is wrong with the recording
                 raise DestinationError(row.reason)
+            if row.state != "done":
+                remove_outputs(settings, entry)
+            ledger.put(row)
+            del begun[entry.id]
             watcher.on_row(entry, row)
-    except sqlite3.OperationalError as error:
-        raise DestinationError(f"the ledger cannot be written: {error}") from error
+    except (KeyboardInterrupt, DestinationError):
+        # No recording did that.
+        with contextlib.suppress(DestinationError):
+            for row in begun.values():
+                ledger.let_go(row)
+        raise
     finally:
-        pool.close()
+        is_clean &= pool.close()
+    return is_clean
 
 
 def _undecided(
@@ -199,9 +229,10 @@ def _are_there(settings: RunSettings, entry: Entry, row: Row) -> bool:
         return False
 
 
-def _remove_leftovers(destination: Path) -> None:
-    """Remove what a process that was killed had not finished; nobody else works here."""
-    for folder, _, names in os.walk(destination):
+def remove_leftovers(folder: RunFolder) -> None:
+    """Remove what processes that were killed had not finished; nobody else may be at work."""
+    folder.remove_work_folders()
+    for place, _, names in os.walk(folder.settings().destination):
         for name in names:
             if name.startswith(TEMPORARY_PREFIX) and name.endswith(".part"):
-                (Path(folder) / name).unlink(missing_ok=True)
+                (Path(place) / name).unlink(missing_ok=True)

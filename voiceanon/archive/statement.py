@@ -72,6 +72,8 @@ def totals_of(folder: RunFolder) -> Totals:
     ------
     InputError
         If there is no such run, or its manifest is gone or damaged.
+    SecretError
+        If it is finished: its statement lies beside the outputs.
     LedgerError
         If a ledger is damaged: the next run makes it again.
     """
@@ -81,6 +83,7 @@ def totals_of(folder: RunFolder) -> Totals:
     checks: Counter[str] = Counter()
     paces: list[tuple[float, str]] = []
     name = folder.settings().run
+    folder.key()
     with Manifest.open(folder.manifest) as manifest:
         for _, path in folder.ledgers():
             with Ledger(path, name) as ledger:
@@ -107,5 +110,6 @@ def totals_of(folder: RunFolder) -> Totals:
     states["undecided"] = made.inputs - sum(states.values())
     made.states, made.checks = dict(states), dict(checks)
     made.reasons = dict(reasons.most_common(_MOST_REASONS))
+    made.audio_s, made.work_s = round(made.audio_s, 3), round(made.work_s, 3)
     made.slowest = [(key, round(pace, 3)) for pace, key in paces]
     return made

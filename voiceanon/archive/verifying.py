@@ -73,11 +73,12 @@ def verify_run(
     told = watcher or Watcher()
     known: set[str] = set()
     done = 0
-    with Manifest.open(folder.manifest) as manifest:
+    folder.key()
+    with Manifest.open(folder.manifest) as manifest, folder.locked():
         ledgers = folder.ledgers() or [(Shard(), folder.ledger(Shard()))]
         decided = 0
         for shard, _ in ledgers:
-            with folder.locked(shard), open_ledger(folder, shard, manifest, watcher) as ledger:
+            with open_ledger(folder, shard, manifest, watcher) as ledger:
                 for entry in manifest.shard(shard.number, shard.count):
                     decided += _verify(entry, ledger, settings, found, known)
                     done += 1

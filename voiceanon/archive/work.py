@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,13 +20,27 @@ from voiceanon.errors import CheckError, DestinationError, VoiceanonError
 from voiceanon.file_plan import make_folder
 from voiceanon.files import FileResult, anonymize_file
 from voiceanon.formats import EmptyRecordingError
+from voiceanon.formats.placing import cause
 from voiceanon.keys import derive
 from voiceanon.storage.files import abstract_file, channel_paths
 
-__all__ = ["Job", "job_of", "make_work", "output_of", "output_paths"]
+__all__ = [
+    "MOST_CHANNELS",
+    "Job",
+    "job_of",
+    "make_work",
+    "output_of",
+    "output_paths",
+    "remove_outputs",
+    "taken_by",
+]
 
 _BLOCK_BYTES = 1 << 20
 _PER_SPEAKER = "speaker"
+_SPEAKER = "one"  # each has a secret of its own: see `job_of`
+_CANNOT = " cannot be "
+MOST_CHANNELS = 64
+"""Of a recording."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +49,46 @@ class Job:
 
     entry: Entry
     secret: bytes
+    work_folder: str
 
 
-def job_of(entry: Entry, settings: RunSettings, key: bytes) -> Job:
-    """Return the job of an entry.
+def job_of(entry: Entry, settings: RunSettings, key: bytes, work_folder: Path) -> Job:
+    """Return the job of an entry; members of archives are read in the work folder.
 
     A recipe that draws a voice for each speaker gets a secret for each; a recording without a
     speaker is somebody of its own.
     """
     by_speaker = settings.recipe.get("voice_draw") == _PER_SPEAKER and entry.speaker
     label = ("voice of speaker", entry.speaker) if by_speaker else ("voice of entry", entry.id)
-    return Job(replace(entry, speaker=""), derive(key, *label))
+    return Job(replace(entry, speaker=""), derive(key, *label), str(work_folder))
 
 
 def output_paths(settings: RunSettings, entry: Entry, row: Row) -> list[Path]:
     """Return where the outputs of a row are."""
+    return [_beside(settings, entry, output.suffix) for output in row.outputs]
+
+
+def remove_outputs(settings: RunSettings, entry: Entry) -> None:
+    """Remove what an entry was delivered before: it is to be made again, or cannot be any more."""
+    try:
+        while (path := taken_by(settings, entry)) is not None:
+            path.unlink()
+    except OSError as error:
+        raise DestinationError(f"an output cannot be removed: {cause(error)}") from error
+
+
+def taken_by(settings: RunSettings, entry: Entry) -> Path | None:
+    """Return a file that has the name of an output of an entry, None if there is none."""
+    suffixes = [settings.audio] if settings.audio else []
+    if settings.level:
+        suffixes += [SUFFIX, *(f".{number}{SUFFIX}" for number in range(1, MOST_CHANNELS + 1))]
+    places = (_beside(settings, entry, suffix) for suffix in suffixes)
+    return next(filter(os.path.lexists, places), None)
+
+
+def _beside(settings: RunSettings, entry: Entry, suffix: str) -> Path:
     place = Path(settings.destination) / entry.output
-    return [place.with_name(place.name + output.suffix) for output in row.outputs]
+    return place.with_name(place.name + suffix)
 
 
 def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]], Row]:
@@ -73,7 +110,7 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
             row = Row(job.entry.id, "held", 1, str(error), verdict, redraws)
         except DestinationError as error:
             # A full or vanished disk is no fault of the recording's: it is tried again.
-            stops = str(error).startswith("cannot be")
+            stops = _CANNOT in f" {error}"
             row = Row(job.entry.id, "working" if stops else "failed", reason=str(error))
         except VoiceanonError as error:
             row = Row(job.entry.id, "failed", reason=str(error))
@@ -87,7 +124,8 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
 def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], None]) -> Row:
     entry = job.entry
     place = Path(settings.destination) / entry.output
-    made_folders = make_folder(place.parent)
+    for folder in make_folder(place.parent):
+        _sync(folder.parent)
     parts = bool(settings.audio) + bool(settings.level)
     placed: list[Path] = []
     results: list[FileResult] = []
@@ -101,18 +139,17 @@ def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], 
         "language": settings.language,
     }
     try:
-        with open_source(entry, settings.destination) as source:
+        with open_source(entry, job.work_folder) as source:
             if settings.audio:
                 path = place.with_name(place.name + settings.audio)
-                # One voice a speaker is one secret a speaker here: see `job_of`.
-                own = replace(recipe, voice_draw="recording") if _is_by_speaker(recipe) else recipe
                 results.append(
                     anonymize_file(
-                        Anonymizer(own, job.secret),
+                        Anonymizer(recipe, job.secret),
                         source,
                         path,
                         overwrite=True,
-                        recording="" if _is_by_speaker(recipe) else entry.id,
+                        recording=entry.id,
+                        speaker=_SPEAKER,
                         progress=progress,
                         **gate,
                     )
@@ -133,13 +170,13 @@ def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], 
                 )
                 results.append(result)
                 placed += channel_paths(path, result.channels)
-    except BaseException:
-        # All outputs of a recording, or none.
+        outputs = tuple(output_of(path, path.name[len(place.name) :]) for path in placed)
+    except BaseException as error:
+        # All outputs of a recording, or none. Folders stay: another worker may be about to use one.
         for path in placed:
             path.unlink(missing_ok=True)
-        for folder in made_folders:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        if isinstance(error, OSError):
+            raise DestinationError(f"an output cannot be read again: {cause(error)}") from error
         raise
     first = results[0]
     return Row(
@@ -150,12 +187,20 @@ def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], 
         frames=first.frames,
         rate=first.rate,
         channels=first.channels,
-        outputs=tuple(output_of(path, path.name[len(place.name) :]) for path in placed),
+        outputs=outputs,
     )
 
 
-def _is_by_speaker(recipe: Any) -> bool:
-    return bool(recipe.voice_draw == _PER_SPEAKER)
+def _sync(folder: Path) -> None:
+    """Wait until a new folder's own name is on the disk."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise DestinationError(f"folder cannot be made: {cause(error)}") from error
 
 
 def output_of(path: Path, suffix: str) -> Output:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voiceanon.cli.anonymize import AudioFormat
-from voiceanon.cli.archive.common import RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.archive.run_option import RUN_OPTION, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable
-from voiceanon.errors import InputError
+from voiceanon.errors import DestinationError, InputError
 
 if TYPE_CHECKING:
+    from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.run_folder import RunFolder, RunSettings
 
 __all__ = ["plan"]
@@ -95,7 +96,7 @@ def plan(
     voiceanon archive plan 'shards/*.tar' anonymous/ --dry-run
     ```
     """
-    from voiceanon.archive.preflight import check_destination
+    from voiceanon.archive.preflight import check_destination, remove_folders
     from voiceanon.archive.run_folder import RunFolder, RunSettings
     from voiceanon.keys import fresh_nonce
     from voiceanon.recipe import Recipe
@@ -114,12 +115,17 @@ def plan(
         allow_unmeasured=allow_unmeasured,
         language=language,
     )
-    if dry_run:
-        with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
-            facts = _planned(RunFolder(Path(temporary) / "run"), settings, source)
-    else:
-        check_destination(settings)
-        facts = _planned(run_folder(destination, run), settings, source)
+    made = check_destination(settings)
+    try:
+        if dry_run:
+            with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
+                facts = _planned(RunFolder(Path(temporary) / "run"), settings, source)
+            remove_folders(made)
+        else:
+            facts = _planned(run_folder(destination, run), settings, source)
+    except BaseException:
+        remove_folders(made)
+        raise
     if json_line:
         print_json(facts)
     else:
@@ -144,6 +150,8 @@ def _planned(place: RunFolder, settings: RunSettings, source: str) -> dict[str, 
                 first = f"; the first of {len(left_out)} left out: " if left_out else ""
                 first += left_out[0].reason if left_out else ""
                 raise InputError(f"no recordings found{first}")
+            if settings.keep_names:
+                _refuse_taken(manifest, settings)
             taken = estimate(manifest, settings, folder.path)
         check_destination(settings, needed_bytes=taken.output_bytes)
     except BaseException:
@@ -155,6 +163,18 @@ def _planned(place: RunFolder, settings: RunSettings, source: str) -> dict[str, 
     if len(failed) > _MOST_SHOWN:
         note(f"… and {len(failed) - _MOST_SHOWN} more that cannot be worked on")
     return {"run": str(folder.path), **asdict(taken), "left_out": len(left_out)}
+
+
+def _refuse_taken(manifest: Manifest, settings: RunSettings) -> None:
+    """Refuse names that are taken: a run replaces what is there, since only it is to be there."""
+    from voiceanon.archive.work import taken_by
+
+    for entry in manifest:
+        there = taken_by(settings, entry)
+        if there is not None:
+            raise DestinationError(
+                f"{there.name!r} is in the destination already; choose an empty folder"
+            )
 
 
 def _show(facts: dict[str, Any], dry_run: bool) -> None:

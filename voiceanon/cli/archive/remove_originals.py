@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.archive.common import DESTINATION, RUN_OPTION, run_folder
+from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder
 from voiceanon.cli.terminal import note, printable, results
 from voiceanon.errors import CheckError
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.archive.common import DESTINATION, RUN_OPTION, run_folder
 from voiceanon.cli.archive.display import Display
+from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder
 from voiceanon.cli.terminal import complain
 
 __all__ = ["run"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.archive.common import DESTINATION, RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder, show_facts
 from voiceanon.cli.terminal import print_json, printable, results
 
 __all__ = ["status"]

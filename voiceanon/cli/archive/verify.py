@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.archive.common import DESTINATION, RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable, stderr
 
 __all__ = ["verify"]

@@ -1,4 +1,4 @@
-"""What the verbs of `voiceanon archive` share."""
+"""Which run a verb of `voiceanon archive` is about, and how its figures are printed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,98 @@
+"""Small runs of an archive for tests: recordings, plans with one key, runs in a process apart."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import soundfile
+from sounds import clip_names, speech
+
+from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.run_folder import RunFolder, RunSettings
+from voiceanon.archive.sources import find_sources
+from voiceanon.recipe import Recipe
+
+ROOT = Path(__file__).parents[1]
+KEY = bytes(range(32))
+RATE = 16_000
+PROGRAM = "from voiceanon.cli.app import main; main()"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def make_recordings(folder, count=4, seconds=1.2):
+    """Write a few short recordings, each of another stretch of speech."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = clip_names()
+    for at in range(count):
+        name, start_s = names[at % len(names)], 0.5 + 0.3 * (at // len(names))
+        soundfile.write(folder / f"talk-{at}.wav", speech(seconds, start_s, name), RATE)
+    return folder
+
+
+def plan(place, source, destination="out", *, recipe="default", **settings):
+    """Plan a run as `voiceanon archive plan` does, with a known key and no estimate."""
+    chosen = Recipe.named(recipe) if isinstance(recipe, str) else recipe
+    given = {"name": chosen.name, "version": chosen.version, **chosen.settings()}
+    made = RunSettings(
+        "a-run", str(source), str(place / destination), given, **{"check": False, **settings}
+    )
+    folder = RunFolder(place / f"{destination}.run").make(made, KEY)
+    found = find_sources(source)
+    Manifest.write(folder.manifest, found, KEY, keep_names=made.keep_names).close()
+    return folder
+
+
+def twin(folder, destination):
+    """Copy a run as it is, with its key and its list, for another destination beside it."""
+    place = folder.path.with_name(f"{destination}.run")
+    shutil.copytree(folder.path, place)
+    settings = replace(folder.settings(), destination=str(place.with_name(destination)))
+    (place / "plan.json").write_text(json.dumps(asdict(settings)))
+    return RunFolder(place)
+
+
+def outputs(folder):
+    """Every file in the destination, by its path below it."""
+    place = Path(folder.settings().destination)
+    return {
+        path.relative_to(place).as_posix(): path.read_bytes()
+        for path in sorted(place.rglob("*"))
+        if path.is_file()
+    }
+
+
+def program(*arguments, before=(), timeout_s=120, **options):
+    """Run the program in a process of its own; the command may be wrapped in another."""
+    return subprocess.run(
+        command(*arguments, before=before),
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_s,
+        **options,
+    )
+
+
+def start(*arguments, **options):
+    """Start the program as the first of a group of processes."""
+    return subprocess.Popen(
+        command(*arguments),
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        **options,
+    )
+
+
+def command(*arguments, before=()):
+    return [*before, sys.executable, "-c", PROGRAM, "archive", *map(str, arguments)]
+
+
+def destination(folder):
+    return Path(folder.settings().destination)
