@@ -14,6 +14,7 @@ from voiceanon.archive.entries import Entry
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.opening import open_source
 from voiceanon.archive.run_folder import RunSettings
+from voiceanon.archive.s3.urls import is_url
 from voiceanon.checks.gate import Gate
 from voiceanon.errors import VoiceanonError
 from voiceanon.formats import AudioReader
@@ -21,6 +22,7 @@ from voiceanon.formats import AudioReader
 __all__ = ["Estimate", "estimate"]
 
 _HEADERS = 200
+_COPIES = 5  # of recordings that must be fetched whole to be looked at
 _LONGEST_PART_S = 10.0
 _STORED_BITS_PER_SECOND = 500.0
 _PCM_BYTES = 2
@@ -37,7 +39,7 @@ class Estimate:
     bytes : int
         Size of all of them.
     hours : float
-        Length of all of them, from the headers of 200.
+        Length of all of them, from the headers of 200, or from 5 that are in a bucket.
     core_hours : float
         Work on one core, from what some seconds of some of them took here.
     output_bytes : int
@@ -69,7 +71,7 @@ def estimate(
     """
     lengths, sizes, channels_s = [], [], []
     begun_s, worked_s, heard_s, made_bytes = time.monotonic(), 0.0, 0.0, 0
-    for entry in manifest.sample(_HEADERS):
+    for entry in manifest.sample(_COPIES if is_url(settings.source) else _HEADERS):
         try:
             with open_source(entry, work_folder) as source, AudioReader(source) as reader:
                 duration_s = reader.declared_frames / reader.rate

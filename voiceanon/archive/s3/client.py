@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from voiceanon.checks.optional import load
 from voiceanon.errors import DestinationError
 
-__all__ = ["StoreError", "ask", "failures", "make_client"]
+__all__ = ["StoreError", "ask", "failures", "make_client", "shared_client"]
 
 _ATTEMPTS = 6
 _CONNECT_TIMEOUT_S = 10.0
@@ -74,6 +76,16 @@ def make_client(
         )
     except failures() as error:
         raise StoreError(f"S3 cannot be used: {type(error).__name__}") from error
+
+
+def shared_client() -> Any:
+    """Return this process's client for the present settings: making one takes a while."""
+    return _client_for(tuple(sorted(one for one in os.environ.items() if one[0][:4] == "AWS_")))
+
+
+@cache
+def _client_for(settings: tuple[tuple[str, str], ...]) -> Any:  # noqa: ARG001
+    return make_client()
 
 
 def ask(operation: Callable[..., Any], **arguments: Any) -> Any:

@@ -8,12 +8,12 @@ import hashlib
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from voiceanon.archive.s3.client import StoreError, ask, failures, make_client
+from voiceanon.archive.s3.client import StoreError, ask, failures, shared_client
 from voiceanon.archive.s3.urls import S3Url
 from voiceanon.checks.optional import load
 from voiceanon.errors import DestinationError, RecordingError
@@ -27,6 +27,7 @@ _PART_BYTES = 16 << 20
 _LARGE_BYTES = 64 << 20
 _READS = 8  # connections that may break while one object is read
 _COPIES = 3  # whole copies that may arrive with another sum
+_MARK = "voiceanon-run"
 _GONE = {"NoSuchKey", "NotFound", "404"}
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 # A reply was lost, and the request that came again found its work done.
@@ -55,12 +56,15 @@ class Head:
         When it was made, in whole seconds as both listings and heads tell it.
     sums : dict
         Sums of its bytes by algorithm, as hex digits; empty if S3 keeps none of the whole.
+    mark : str
+        Of the run that put it there; empty if no run did.
     """
 
     size: int
     etag: str
     mtime_ns: int
     sums: dict[str, str] = field(default_factory=dict)
+    mark: str = ""
 
 
 class Store:
@@ -74,6 +78,8 @@ class Store:
         Account that the bucket must belong to, as every request says; empty if it does not matter.
     client : object, optional
         Of boto3; by default as boto3 is configured.
+    mark : str
+        What objects carry that this run puts there: only those are ever replaced or removed.
     large_bytes, part_bytes : int
         From which size on a file goes in parts, and how large they are.
     """
@@ -84,25 +90,29 @@ class Store:
         owner: str = "",
         client: Any = None,
         *,
+        mark: str = "",
         large_bytes: int = _LARGE_BYTES,
         part_bytes: int = _PART_BYTES,
     ) -> None:
         self.url = url
-        self.client = make_client() if client is None else client
+        self.client = shared_client() if client is None else client
         self.where: dict[str, str] = {"Bucket": url.bucket}
         if owner:
             self.where["ExpectedBucketOwner"] = owner
+        self._mark = mark
         self._large_bytes, self._part_bytes = large_bytes, part_bytes
         self._encryption: dict[str, str] | None = None
 
-    def list(self) -> Iterator[Item]:
-        """Yield every object below the prefix, in the order of names, a page at a time."""
-        start = self.url.key("")
+    def list(self, start: str = "") -> Iterator[Item]:
+        """Yield every object whose name begins so, in the order of names, a page at a time."""
+        above = len(self.url.key(""))
         more: dict[str, str] = {}
         while True:
-            page = ask(self.client.list_objects_v2, **self.where, Prefix=start, **more)
+            page = ask(
+                self.client.list_objects_v2, **self.where, Prefix=self.url.key(start), **more
+            )
             for one in page.get("Contents", []):
-                yield Item(one["Key"][len(start) :], one["Size"], _seconds(one["LastModified"]))
+                yield Item(one["Key"][above:], one["Size"], _seconds(one["LastModified"]))
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -122,7 +132,9 @@ class Store:
             raise
         etag = str(told["ETag"])
         size, mtime_ns = int(told["ContentLength"]), _seconds(told["LastModified"])
-        return Head(size, etag, mtime_ns, _sums_of(told, etag))
+        return Head(
+            size, etag, mtime_ns, _sums_of(told, etag), told.get("Metadata", {}).get(_MARK, "")
+        )
 
     def get(self, name: str, folder: Path, head: Head | None = None) -> Path:
         """Return a temporary file with the bytes of an object, for its owner alone.
@@ -173,8 +185,8 @@ class Store:
                 raise DestinationError(f"cannot be copied: {cause(error)}") from error
             raise
 
-    def put(self, path: Path, name: str, *, replace: bool = False) -> None:
-        """Put a file under a name, encrypted, with its sum; never over another file.
+    def put(self, path: Path, name: str) -> None:
+        """Put a file under a name, encrypted, with its sum; never over a file of somebody else's.
 
         If S3 says that the name is taken, because a reply was lost or a run was stopped, and it
         holds the same bytes, all is well.
@@ -185,13 +197,11 @@ class Store:
             The file.
         name : str
             Of the object.
-        replace : bool
-            Whether other bytes under that name are removed first.
 
         Raises
         ------
         DestinationError
-            If the name is taken by other bytes.
+            If the name is taken by other bytes, and this run did not put them there.
         StoreError
             If S3 does not take it.
         """
@@ -206,16 +216,27 @@ class Store:
                 raise
             if self._holds(name, path):
                 return
-            if not replace:
+            if not self.remove_own(name):
                 raise DestinationError(
                     "the bucket has an object of that name with other content already"
                 ) from error
-        self.remove(name)
         send(path, self.url.key(name), encryption)
 
     def remove(self, name: str) -> None:
         """Remove an object; harmless if there is none."""
         ask(self.client.delete_object, **self.where, Key=self.url.key(name))
+
+    def remove_own(self, name: str) -> bool:
+        """Remove an object if it carries this run's mark; return whether it did."""
+        told = self.head(name)
+        if not self._mark or told is None or told.mark != self._mark:
+            return False
+        self.remove(name)
+        return True
+
+    def uploads(self) -> Sequence[str]:
+        """Return the names that uploads were begun to and not completed."""
+        return [one["Key"][len(self.url.key("")) :] for one in self._uploads()]
 
     def abort_uploads(self, is_own: Callable[[str], bool]) -> int:
         """Remove the parts of uploads that were never completed; return how many uploads.
@@ -225,18 +246,12 @@ class Store:
         is_own : callable
             Given a name, whether an upload to it may be removed.
         """
-        start, aborted = self.url.key(""), 0
-        more: dict[str, str] = {}
-        while True:
-            page = ask(self.client.list_multipart_uploads, **self.where, Prefix=start, **more)
-            for one in page.get("Uploads", []):
-                if is_own(one["Key"][len(start) :]):
-                    self._abort(one["Key"], one["UploadId"])
-                    aborted += 1
-            if not page.get("IsTruncated"):
-                return aborted
-            more = {"KeyMarker": page["NextKeyMarker"]}
-            more["UploadIdMarker"] = page["NextUploadIdMarker"]
+        above, aborted = len(self.url.key("")), 0
+        for one in self._uploads():
+            if is_own(one["Key"][above:]):
+                self._abort(one["Key"], one["UploadId"])
+                aborted += 1
+        return aborted
 
     def encryption(self) -> dict[str, str]:
         """Return the encryption that every PUT asks for: the bucket's own, or else S3's keys."""
@@ -253,6 +268,21 @@ class Store:
                 chosen["SSEKMSKeyId"] = str(found["KMSMasterKeyID"])
             self._encryption = chosen
         return self._encryption
+
+    def _uploads(self) -> Iterator[dict[str, str]]:
+        more: dict[str, str] = {}
+        while True:
+            page = ask(
+                self.client.list_multipart_uploads,
+                **self.where,
+                Prefix=self.url.key(""),
+                **more,
+            )
+            yield from page.get("Uploads", [])
+            if not page.get("IsTruncated"):
+                return
+            more = {"KeyMarker": page["NextKeyMarker"]}
+            more["UploadIdMarker"] = page["NextUploadIdMarker"]
 
     def _read(self, name: str, told: Head, file: Any) -> None:
         """Write an object's bytes to a file, by as many connections as it takes."""
@@ -297,6 +327,7 @@ class Store:
                 Body=file,
                 IfNoneMatch="*",
                 ChecksumSHA256=_base64(found),
+                Metadata=self._marked(),
                 **encryption,
             )
 
@@ -307,6 +338,7 @@ class Store:
             **self.where,
             Key=key,
             ChecksumAlgorithm="SHA256",
+            Metadata=self._marked(),
             **encryption,
         )["UploadId"]
         try:
@@ -339,6 +371,9 @@ class Store:
             with contextlib.suppress(StoreError):
                 self._abort(key, upload)
             raise
+
+    def _marked(self) -> dict[str, str]:
+        return {_MARK: self._mark} if self._mark else {}
 
     def _abort(self, key: str, upload: str) -> None:
         try:
