@@ -201,9 +201,16 @@ def test_the_canary_is_asked_for_without_a_signature(s3: Proxy, client: Any) -> 
 
 
 def test_a_store_that_does_not_encrypt_is_refused(s3: Proxy, client: Any) -> None:
-    s3.spoil("status", "PUT", part="canary-", status=200)
+    s3.spoil("status", "HEAD", part="canary-", status=200)
     with pytest.raises(DestinationError, match="does not encrypt"):
         looked_at(client)
+
+
+@pytest.mark.parametrize("kind", ["lost reply", "status", "reset"])
+def test_a_canary_that_is_sent_twice_is_no_conflict(s3: Proxy, client: Any, kind: str) -> None:
+    fault = s3.spoil(kind, "PUT", part="canary-", body=error_body("SlowDown"))
+    assert looked_at(client) == []
+    assert fault.done == 1
 
 
 def test_the_bucket_decides_which_encryption_is_asked_for(s3: Proxy, client: Any) -> None:

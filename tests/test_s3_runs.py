@@ -149,9 +149,10 @@ def test_descriptions_go_to_a_bucket_too(client: Any, recordings: Path, tmp_path
 
 
 FAULTS = [
-    ("status", "PUT", "/outputs/run/"),
-    ("reset", "PUT", "/outputs/run/"),
-    ("lost reply", "PUT", "/outputs/run/"),
+    ("status", "PUT", ".flac"),
+    ("reset", "PUT", ".flac"),
+    ("lost reply", "PUT", ".flac"),
+    ("lost reply", "PUT", "canary-"),
     ("status", "GET", "/interviews/"),
     ("reset", "HEAD", "/interviews/"),
     ("truncated", "GET", "/interviews/2024/"),

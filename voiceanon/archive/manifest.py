@@ -224,7 +224,9 @@ class Manifest:
 
     def _rows(self, query: str, *values: object) -> Iterator[Any]:
         try:
-            yield from self._database.execute(query, values)
+            # Not `yield from`: a generator that is left behind would close its cursor, too late.
+            for row in self._database.execute(query, values):  # noqa: UP028
+                yield row
         except sqlite3.Error as error:
             raise InputError(f"manifest {self._name!r} cannot be read: {error}") from error
 

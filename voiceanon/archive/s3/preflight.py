@@ -191,14 +191,19 @@ def _check_canary(store: Store, anybody: Any) -> None:
     name = f"{TEMPORARY_PREFIX}canary-{secrets.token_hex(8)}"
     key, encryption = store.url.key(name), store.encryption()
     try:
-        made = ask(
-            store.client.put_object,
-            **store.where,
-            Key=key,
-            Body=_CANARY,
-            IfNoneMatch="*",
-            **encryption,
-        )
+        try:
+            ask(
+                store.client.put_object,
+                **store.where,
+                Key=key,
+                Body=_CANARY,
+                IfNoneMatch="*",
+                **encryption,
+            )
+        except StoreError as error:
+            if error.code != "PreconditionFailed":  # a reply was lost, and it came again
+                raise
+        made = ask(store.client.head_object, **store.where, Key=key)
         status = _status_of(anybody.get_object, Bucket=store.url.bucket, Key=key)
     finally:
         # Also where the reply was lost and it may be there.

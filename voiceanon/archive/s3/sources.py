@@ -35,10 +35,12 @@ def find_objects(text: str) -> Iterator[Found | LeftOut]:
     for one in store.list():
         is_empty = False
         source = f"s3://{url.bucket}/{url.key(one.name)}"
+        if one.name.endswith("/") or not one.name:
+            continue  # what consoles make to show an empty folder
         problem = _problem(one.name)
         if problem is not None:
             yield LeftOut(source, *problem)
-        elif not one.name.endswith("/"):
+        else:
             yield Found(source, one.name, one.size, one.mtime_ns)
     told = Store(S3Url(url.bucket, "")).head(url.prefix) if is_empty and url.prefix else None
     if told is not None:
@@ -77,13 +79,11 @@ def fetched(entry: Entry, work_folder: Path) -> Iterator[Path]:
 
 def _problem(name: str) -> tuple[str, str] | None:
     """Why an object is no recording."""
-    parts = name.rstrip("/").split("/")
+    parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in name:
         return "failed", "has a name that leads out of its folder"
     if any(part.startswith(".") for part in parts):
         return "skipped", "hidden"
-    if name.endswith("/"):
-        return None
     suffix = f".{parts[-1].rpartition('.')[2].lower()}"
     if suffix == ".tar":
         return "failed", "is a tar archive in a bucket; only files are read from tar archives"
