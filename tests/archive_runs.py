@@ -65,11 +65,11 @@ def outputs(folder):
     }
 
 
-def program(*arguments, before=(), timeout_s=120, **options):
+def program(*arguments, before=(), timeout_s=120, env=None, **options):
     """Run the program in a process of its own; the command may be wrapped in another."""
     return subprocess.run(
         command(*arguments, before=before),
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **(env or {})},
         capture_output=True,
         text=True,
         check=False,

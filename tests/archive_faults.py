@@ -1,0 +1,66 @@
+"""Work that goes wrong on purpose, for tests of the archive runner; imported in its workers.
+
+Run as a program, it works on the run in the folder given, with such work.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from voiceanon.archive import running, work
+from voiceanon.archive.run_folder import RunFolder
+
+make_good_work = work.make_work
+LONG_S = 60.0
+
+
+def _make(settings, name, fault):
+    good = make_good_work(settings)
+
+    def do(job, tell):
+        if job.entry.name == name:
+            fault(job)
+        return good(job, tell)
+
+    return do
+
+
+def make_poisoned(settings):
+    """Return work that is killed by the recording talk-1.wav."""
+    return _make(settings, "talk-1.wav", lambda _job: os.kill(os.getpid(), signal.SIGSEGV))
+
+
+def make_hanging(settings):
+    """Return work that never ends at the recording talk-1.wav."""
+    return _make(settings, "talk-1.wav", lambda _job: time.sleep(LONG_S))
+
+
+def make_fatal(settings):
+    """Return work that kills the whole run at the recording talk-1.wav, a while after it began."""
+
+    def fault(job):
+        mark = Path(settings.destination).with_name("worker")
+        mark.write_text(str(os.getpid()))
+        time.sleep(2.5)
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(LONG_S)
+
+    return _make(settings, "talk-1.wav", fault)
+
+
+def make_unexpected(settings):
+    """Return work that meets a mistake of ours at the recording talk-1.wav."""
+
+    def fault(job):
+        raise ZeroDivisionError(job.entry.source)
+
+    return _make(settings, "talk-1.wav", fault)
+
+
+if __name__ == "__main__":
+    import archive_faults  # by its name: workers cannot import what belongs to a program
+
+    running.make_work = archive_faults.make_fatal
+    running.run_shard(RunFolder(Path(sys.argv[1])))
