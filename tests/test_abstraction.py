@@ -52,6 +52,19 @@ def test_settings_decide_what_is_kept(digits: int, levels: int) -> None:
     assert np.array_equal(rendered, Anonymizer(recipe, SECRET)(samples, rate))
 
 
+def test_level_may_be_kept_in_larger_steps() -> None:
+    samples, rate = clip(2.0)
+    fine = abstract(samples, rate, SECRET)
+    for steps in (2, 3):
+        recipe = Recipe(name="own", removal="bottleneck", pitch_levels=4, level_steps=steps)
+        coarse = abstract(samples, rate, SECRET, recipe=recipe)
+        speaks = fine.energy > -8
+        assert np.array_equal(coarse.energy > -8, speaks)
+        assert set(coarse.energy[speaks]) <= {-6, *range(-6, 3, steps), 2}
+        assert np.abs(coarse.energy[speaks] - fine.energy[speaks]).max() <= (steps + 1) // 2
+        assert np.array_equal(coarse.units, fine.units)
+
+
 def test_equal_descriptions_give_equal_bits_and_others_do_not() -> None:
     samples, rate = clip(1.5)
     one = abstract(samples, rate, SECRET)

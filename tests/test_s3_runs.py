@@ -419,7 +419,10 @@ def test_the_command_line_from_bucket_to_bucket(s3: Proxy, client: Any, tmp_path
     for verb in ("run", "verify", "status", "finish"):
         done = program(verb, DESTINATION, *place)
         assert done.returncode == 0, done.stderr
-    assert len(stored(client)) == COUNT + 1
+    made = stored(client)
+    assert len(made) == COUNT + 2
+    assert made["report.html"].count(b"<audio") == COUNT
+    assert json.loads(made["statement.json"])["states"]["done"] == COUNT
     puts = [one for one in s3.seen if one.method == "PUT" and one.path.startswith("/outputs/")]
     assert {one.headers.get("x-amz-expected-bucket-owner") for one in puts} == {"123456789012"}
 

@@ -20,7 +20,7 @@ from voiceanon.errors import (
     VoiceanonError,
 )
 from voiceanon.frames import Frames, analyze, synthesize
-from voiceanon.measures import Measures
+from voiceanon.measures import Measures, measure
 from voiceanon.profile import Profile, profile
 from voiceanon.recipe import Recipe
 from voiceanon.version import __version__
@@ -49,6 +49,7 @@ __all__ = [
     "analyze",
     "anonymize",
     "check",
+    "measure",
     "profile",
     "synthesize",
 ]

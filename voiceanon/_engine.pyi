@@ -191,6 +191,7 @@ class ContentEncoder(metaclass=_Pybind11Type):
         *,
         digits: int,
         pitch_levels: int,
+        level_steps: int = ...,
         accent: Sequence[float] = ...,
     ) -> None: ...
     @property

@@ -91,6 +91,7 @@ def encoder(
     pitch_levels: int,
     model: _engine.BottleneckModel | None = None,
     *,
+    level_steps: int = 1,
     accent: float = 0.0,
     draws: Draws | None = None,
 ) -> _engine.ContentEncoder:
@@ -104,6 +105,8 @@ def encoder(
         Steps of pitch over ±2.5 deviations; 0 keeps it as it is.
     model : BottleneckModel, optional
         By default the one that is shipped.
+    level_steps : int
+        Steps of 6 dB that level is kept in.
     accent : float
         Spread of the drawn accent.
     draws : Draws, optional
@@ -111,7 +114,9 @@ def encoder(
     """
     model = _shipped_model() if model is None else model
     shares = draw_accent(model.digits, accent, draws) if accent > 0.0 and draws else []
-    return _engine.ContentEncoder(model, digits=digits, pitch_levels=pitch_levels, accent=shares)
+    return _engine.ContentEncoder(
+        model, digits=digits, pitch_levels=pitch_levels, level_steps=level_steps, accent=shares
+    )
 
 
 def draw_accent(digits: int, spread: float, draws: Draws) -> list[float]:

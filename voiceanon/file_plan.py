@@ -267,6 +267,8 @@ def _folded(name: str) -> str:
 
 def _plain(name: str) -> str:
     """A file name without control, formatting or undecodable characters."""
+    if name.isprintable():
+        return name
     return "".join(letter if letter.isprintable() else "_" for letter in name)
 
 

@@ -61,6 +61,8 @@ class Recipe:
     unit_digits : int
         Digits of a unit that the bottleneck keeps, 1 to 6: more keep more words, and more of the
         speaker.
+    level_steps : int
+        With removal ``"bottleneck"``: how many steps of 6 dB level is kept in at once, 1 to 4.
     accent : float
         Spread of the accent that the bottleneck draws for each recording, 0 to 1, where a digit's
         places lie within ±1: it hides the speaker's own in stored units, and costs words.
@@ -108,6 +110,7 @@ class Recipe:
     residual: float = _between(0.3, 0.0, 1.0)
     detail_order: int = _between(12, 1, 128)
     unit_digits: int = _between(6, 1, 6)
+    level_steps: int = _between(1, 1, 4)
     accent: float = _between(0.0, 0.0, 1.0)
     voice: str = _one_of(
         "drawn",

@@ -66,6 +66,7 @@ class Hearing:
             self._encoder = encoder(
                 recipe.unit_digits,
                 recipe.pitch_levels,
+                level_steps=recipe.level_steps,
                 accent=recipe.accent,
                 draws=draws.accent(channel),
             )

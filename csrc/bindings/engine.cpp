@@ -357,10 +357,11 @@ void bind_bottleneck(py::module_& module) {
       .def_property_readonly("voice_size", &BottleneckModel::voice_size);
 
   py::class_<ContentEncoder>(module, "ContentEncoder", "Speaker-removed rows in, frames of units out.")
-      .def(py::init([](std::shared_ptr<BottleneckModel> model, int digits, int pitch_levels, std::vector<float> accent) {
-             return ContentEncoder(std::move(model), {digits, pitch_levels, std::move(accent)});
+      .def(py::init([](std::shared_ptr<BottleneckModel> model, int digits, int pitch_levels, int level_steps, std::vector<float> accent) {
+             return ContentEncoder(std::move(model), {digits, pitch_levels, level_steps, std::move(accent)});
            }),
-           py::arg("model"), py::kw_only(), py::arg("digits"), py::arg("pitch_levels"), py::arg("accent") = std::vector<float>())
+           py::arg("model"), py::kw_only(), py::arg("digits"), py::arg("pitch_levels"), py::arg("level_steps") = 1,
+           py::arg("accent") = std::vector<float>())
       .def_property_readonly("frame_size", &ContentEncoder::frame_size)
       .def_property_readonly("lookahead_rows", &ContentEncoder::lookahead_rows)
       .def("reset", &ContentEncoder::reset)

@@ -37,6 +37,7 @@ void BottleneckModel::check() const {
 ContentEncoder::ContentEncoder(std::shared_ptr<const BottleneckModel> model, const EncoderSettings& settings)
     : model_(std::move(model)), settings_(settings), network_(model_->encoder) {
   if (settings.digits < 1 || settings.digits > model_->digits()) throw std::invalid_argument("a unit keeps 1 digit or more, as many as it has at most");
+  if (settings.level_steps < 1) throw std::invalid_argument("level is kept in steps of 6 dB, 1 or more at once");
   const auto digits = static_cast<std::size_t>(model_->digits());
   if (!settings.accent.empty() && settings.accent.size() != digits * (1 + digits)) throw std::invalid_argument("an accent has a shift of every digit, and a share of every digit in every other");
   for (const float share : settings.accent) {
@@ -101,7 +102,12 @@ void ContentEncoder::take_frame() {
     }
   }
   float step = std::nearbyint(std::clamp(level, kLowestDb, kHighestDb) / kLevelStepDb);
-  if (step < kFaintestStep) step = level < kSilentDb ? kSilentStep : kPauseStep;
+  if (step < kFaintestStep) {
+    step = level < kSilentDb ? kSilentStep : kPauseStep;
+  } else if (settings_.level_steps > 1) {
+    const auto steps = static_cast<float>(settings_.level_steps);
+    step = std::clamp(steps * std::nearbyint(step / steps), kFaintestStep, std::nearbyint(kHighestDb / kLevelStepDb));
+  }
   const bool is_voiced = 2 * voiced_rows >= kRowsPerUnit && step >= kFaintestStep;
   pitch = is_voiced ? pitch / static_cast<float>(voiced_rows) : 0.0f;
   if (settings_.pitch_levels > 0) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from voiceanon.archive.entries import Entry
@@ -23,7 +23,12 @@ from voiceanon.formats.placing import cause
 __all__ = ["finish_run", "removable", "remove_originals"]
 
 
-def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
+def finish_run(
+    folder: RunFolder,
+    *,
+    incomplete: bool = False,
+    before: Callable[[RunFolder], object] = lambda _folder: None,
+) -> Totals:
     """Write the final statement, and destroy the key and the manifest, which tells names.
 
     Without the key nobody can draw the run's voices or its pseudonyms again. Ledgers stay: they
@@ -35,6 +40,8 @@ def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
         Of the run.
     incomplete : bool
         Whether recordings may be left undecided.
+    before : callable
+        Given the folder while it still holds everything, for a report.
 
     Raises
     ------
@@ -57,6 +64,7 @@ def finish_run(folder: RunFolder, *, incomplete: bool = False) -> Totals:
             check_destination(settings)
         work_folder = folder.work_folder(Shard())
         place_of(settings).write(STATEMENT_NAMES[0], statement, work_folder)
+        before(folder)
         folder.destroy_key()
     return totals
 

@@ -21,15 +21,22 @@ __all__ = ["Manifest"]
 _APPLICATION_ID = int.from_bytes(b"vaPL", "big")
 _VERSION = 1
 _ID_BYTES = 16
-_ROWS_PER_TRANSACTION = 20_000
+_ROWS_PER_TRANSACTION = 5_000
 
-# File names need not be Unicode: everything that comes from outside is stored as bytes.
+# File names need not be Unicode: everything that comes from outside is stored as bytes. What is
+# checked on writing is checked again on opening, and so shows a file that was damaged.
 _TABLES = """
 CREATE TABLE entries (
     id TEXT PRIMARY KEY, source BLOB NOT NULL UNIQUE, name BLOB NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, speaker BLOB NOT NULL, output TEXT NOT NULL, at INTEGER NOT NULL
+    mtime_ns INTEGER NOT NULL, speaker BLOB NOT NULL, output TEXT NOT NULL, at INTEGER NOT NULL,
+    CHECK (length(id) = 32 AND id NOT GLOB '*[^0-9a-f]*' AND typeof(output) = 'text'),
+    CHECK (typeof(source) = 'blob' AND typeof(name) = 'blob' AND typeof(speaker) = 'blob'),
+    CHECK (typeof(size) = 'integer' AND typeof(mtime_ns) = 'integer' AND typeof(at) = 'integer')
 );
-CREATE TABLE left_out (source BLOB NOT NULL, status TEXT NOT NULL, reason BLOB NOT NULL);
+CREATE TABLE left_out (
+    source BLOB NOT NULL, status TEXT NOT NULL, reason BLOB NOT NULL,
+    CHECK (typeof(source) = 'blob' AND status IN ('skipped', 'failed') AND typeof(reason) = 'blob')
+);
 CREATE TABLE taken (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 """
 # The file is a temporary one until it is synced and renamed as a whole: a journal on disk and
@@ -41,6 +48,10 @@ PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA cache_size = -65536;
 PRAGMA temp_store = MEMORY;
 """
+_IDS = "SELECT id FROM entries ORDER BY id"
+_INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_RENAME = "UPDATE entries SET output = ? WHERE source = ?"
+_SPEAKER = "SELECT speaker FROM entries WHERE source = ?"
 _COLUMNS = "id, source, name, size, mtime_ns, speaker, output, at"
 
 
@@ -133,9 +144,10 @@ class Manifest:
         problem = f"{path.name!r} is damaged, or no manifest of an archive"
         database = None
         try:
-            uri = f"{path.absolute().as_uri()}?mode=ro"
+            # Opened for writing but only read: SQLite checks no constraints of a read-only file.
+            uri = f"{path.absolute().as_uri()}?mode=rw"
             database = sqlite3.connect(uri, uri=True, isolation_level=None)
-            database.execute("PRAGMA trusted_schema = OFF")
+            database.executescript("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF")
             (application_id,) = database.execute("PRAGMA application_id").fetchone()
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if application_id == _APPLICATION_ID and version != _VERSION:
@@ -231,9 +243,6 @@ class Manifest:
             raise InputError(f"manifest {self._name!r} cannot be read: {error}") from error
 
 
-_IDS = "SELECT id FROM entries ORDER BY id"
-
-
 class _Taken:
     """The names given to outputs, for `free_name`: on disk, since there may be millions."""
 
@@ -254,54 +263,43 @@ def _fill(
     taken, kind = _Taken(database), Kind()
     database.execute("BEGIN")
     for at, one in enumerate(found, 1):
-        left = one if isinstance(one, LeftOut) else _repeated(database, one)
+        if isinstance(one, LeftOut):
+            left: LeftOut | None = one
+        else:
+            left = _add(database, one, key)
+            if keep_names and left is None:
+                output = free_name(one.name, "", kind, taken)
+                database.execute(_RENAME, (output, _bytes(one.source)))
         if left is not None:
             row = (_bytes(left.source), left.status, _bytes(left.reason))
             database.execute("INSERT INTO left_out VALUES (?, ?, ?)", row)
-        elif isinstance(one, Found):
-            entry_id, label = _identity(database, one.name, key)
-            output = f"{entry_id[:2]}/{entry_id}"
-            if keep_names:
-                output = free_name(one.name, "", kind, taken)
-            database.execute(
-                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    entry_id,
-                    _bytes(one.source),
-                    _bytes(label),
-                    one.size,
-                    one.mtime_ns,
-                    _bytes(one.speaker),
-                    output,
-                    one.offset,
-                ),
-            )
         if at % _ROWS_PER_TRANSACTION == 0:
             database.execute("COMMIT")
             database.execute("BEGIN")
     database.execute("COMMIT")
 
 
-def _repeated(database: sqlite3.Connection, one: Found) -> LeftOut | None:
-    """Why a recording is not taken a second time."""
-    query = "SELECT speaker FROM entries WHERE source = ?"
-    row = database.execute(query, [_bytes(one.source)]).fetchone()
-    if row is None:
-        return None
-    if row[0] != _bytes(one.speaker):
-        return LeftOut(one.source, "failed", "given again with another speaker; the first counts")
-    return LeftOut(one.source, "skipped", "given twice")
+def _add(database: sqlite3.Connection, one: Found, key: bytes) -> LeftOut | None:
+    """Store a recording, or say why it is not taken a second time.
 
-
-def _identity(database: sqlite3.Connection, name: str, key: bytes) -> tuple[str, str]:
-    """An id and the label it is made from, numbered where another source has the same name."""
-    number, label = 1, name
+    Its label is numbered where another source has the same name.
+    """
+    number, label = 1, one.name
+    source, speaker = _bytes(one.source), _bytes(one.speaker)
     while True:
         entry_id = derive(key, "archive entry", label)[:_ID_BYTES].hex()
-        if not database.execute("SELECT 1 FROM entries WHERE id = ?", [entry_id]).fetchone():
-            return entry_id, label
+        output = f"{entry_id[:2]}/{entry_id}"
+        facts = (_bytes(label), one.size, one.mtime_ns, speaker, output, one.offset)
+        if database.execute(_INSERT, (entry_id, source, *facts)).rowcount == 1:
+            return None
+        known = database.execute(_SPEAKER, [source]).fetchone()
+        if known is not None:
+            if known[0] == speaker:
+                return LeftOut(one.source, "skipped", "given twice")
+            problem = "given again with another speaker; the first counts"
+            return LeftOut(one.source, "failed", problem)
         number += 1
-        label = f"{name} ({number})"
+        label = f"{one.name} ({number})"
 
 
 def _bytes(text: str) -> bytes:
@@ -309,4 +307,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _text(stored: bytes) -> str:
-    return stored.decode("utf-8", "surrogatepass")
+    try:
+        return stored.decode("utf-8", "surrogatepass")
+    except (AttributeError, UnicodeDecodeError) as error:
+        raise InputError("manifest is damaged: it holds a name that is no text") from error

@@ -144,7 +144,7 @@ def _below(
                 yield LeftOut(path, *problem)
         elif not is_wanted(below):
             continue
-        elif path.endswith(SHARD_SUFFIX):
+        elif path[-len(SHARD_SUFFIX) :].lower() == SHARD_SUFFIX:
             yield from read_shard(path, below)
         elif takes(path):
             yield Found(path, below, status.st_size, status.st_mtime_ns)

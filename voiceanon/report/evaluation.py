@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from voiceanon.report.assessment_part import assessment_part
 from voiceanon.report.descriptions_part import descriptions_part
 from voiceanon.report.evaluation_origin import corpus_words, duration_words, origin
 from voiceanon.report.evaluation_plots import det_panel, linkability_plot, privacy_words_plot
-from voiceanon.report.evaluation_style import STYLE
 from voiceanon.report.markup import Html, Node, join, tag
 from voiceanon.report.measured import (
     Variant,
@@ -27,7 +24,8 @@ from voiceanon.report.measured import (
     text,
     variants,
 )
-from voiceanon.report.page_parts import data_table, foldable, name_of, section
+from voiceanon.report.page import whole_page
+from voiceanon.report.page_parts import data_table, foldable, name_of
 from voiceanon.report.players import players
 from voiceanon.report.whole_text import write_whole
 from voiceanon.report.wording import pooling_label
@@ -68,36 +66,13 @@ def write_report(results: dict[str, Any], folder: Path) -> Path:
 
 
 def _page(results: Mapping[str, Any], found: list[Variant], folder: Path) -> str:
-    sections = _sections(results, found, folder)
-    style_hash = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    # The style's own hash is allowed and nothing else, so that markup in a name could do no harm
-    # even if it got through the escaping.
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:; media-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
     corpus = mapping(results.get("corpus"))
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name_="color-scheme", content="light dark"),
-        tag("meta", name_="referrer", content="no-referrer"),
-        tag("link", rel="icon", href="data:,"),
-        tag("title", f"Voice anonymisation measured: {text(corpus.get('name'), 'a corpus')}"),
-        tag("style", Html(STYLE)),
+    return whole_page(
+        f"Voice anonymisation measured: {text(corpus.get('name'), 'a corpus')}",
+        _heading(results, found, corpus),
+        _sections(results, found, folder),
+        _FOOTER,
     )
-    links = [tag("li", tag("a", title, href=f"#{anchor}")) for anchor, title, _ in sections]
-    body = tag(
-        "body",
-        tag("a", "Skip to the findings", href="#findings", class_="skip"),
-        tag("header", _heading(results, found, corpus)),
-        tag("nav", tag("ul", links), aria_label="Sections"),
-        tag("main", [section(*parts) for parts in sections]),
-        tag("footer", tag("p", _FOOTER)),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
 _FOOTER = (

@@ -33,6 +33,7 @@ struct BottleneckModel {
 struct EncoderSettings {
   int digits = 6;         // of a unit that are kept; the others are zero
   int pitch_levels = 4;   // steps over +-2.5 deviations; 0 keeps pitch as it is
+  int level_steps = 1;    // of 6 dB, that level is kept in
   // Of every digit a shift, then a share of each digit, added before rounding; empty: none.
   std::vector<float> accent;
 };

@@ -7,6 +7,7 @@ import typer
 from voiceanon.cli.archive.finish import finish
 from voiceanon.cli.archive.plan import plan
 from voiceanon.cli.archive.remove_originals import remove_originals
+from voiceanon.cli.archive.report import report
 from voiceanon.cli.archive.run import run
 from voiceanon.cli.archive.status import status
 from voiceanon.cli.archive.verify import verify
@@ -14,7 +15,7 @@ from voiceanon.cli.archive.verify import verify
 __all__ = ["archive_app"]
 
 archive_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-for _verb in (plan, run, status, verify, finish):
+for _verb in (plan, run, status, verify, report, finish):
     archive_app.command(_verb.__name__)(_verb)
 archive_app.command("remove-originals")(remove_originals)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from voiceanon.cli.archive.report import write_page
 from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json
 
@@ -22,7 +23,7 @@ def finish(
     ] = False,
     json_line: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Write statement.json beside the outputs and destroy the run's key and list of recordings.
+    """Write statement.json and report.html beside the outputs; destroy key and list of recordings.
 
     Afterwards nobody can draw the run's voices again or say which output was which recording, and
     the run cannot go on. Verify it first, and remove originals before, if they are to go.
@@ -35,7 +36,8 @@ def finish(
     """
     from voiceanon.archive.finishing import finish_run
 
-    totals = finish_run(run_folder(destination, run), incomplete=incomplete)
+    folder = run_folder(destination, run)
+    totals = finish_run(folder, incomplete=incomplete, before=write_page)
     if json_line:
         print_json(totals.as_dict())
     else:

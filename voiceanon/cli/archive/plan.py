@@ -16,6 +16,9 @@ from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from voiceanon.archive.entries import Found, LeftOut
     from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.run_folder import RunFolder, RunSettings
 
@@ -66,6 +69,16 @@ def plan(
     format_: Annotated[
         AudioFormat, typer.Option("--format", help="Format of the audio.")
     ] = AudioFormat.flac,
+    speaker_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Of a list: who speaks.")
+    ] = "speaker",
+    path_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a list: where recordings are.")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where a list's recordings lie, if not beside it."),
+    ] = None,
     keep_names: Annotated[
         bool,
         typer.Option("--keep-names", help="Call outputs by their recordings, not by pseudonyms."),
@@ -112,6 +125,7 @@ def plan(
     from voiceanon.archive.preflight import check_destination, remove_folders
     from voiceanon.archive.run_folder import RunFolder, RunSettings
     from voiceanon.archive.s3.preflight import check_allowable
+    from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_nonce
     from voiceanon.recipe import Recipe
 
@@ -131,15 +145,16 @@ def plan(
         owner=owner,
         allow_unchecked=check_allowable(allow_unchecked or []),
     )
+    found = find_sources(source, speaker_column=speaker_column, path_column=path_column, root=root)
     folder = None if dry_run else run_folder(destination, run)
     made = check_destination(settings)
     try:
         if folder is None:
             with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
-                facts = _planned(RunFolder(Path(temporary) / "run"), settings, source)
+                facts = _planned(RunFolder(Path(temporary) / "run"), settings, found)
             remove_folders(made)
         else:
-            facts = _planned(folder, settings, source)
+            facts = _planned(folder, settings, found)
     except BaseException:
         remove_folders(made)
         raise
@@ -149,19 +164,20 @@ def plan(
         _show(facts, dry_run)
 
 
-def _planned(place: RunFolder, settings: RunSettings, source: str) -> dict[str, Any]:
+def _planned(
+    place: RunFolder, settings: RunSettings, found: Iterable[Found | LeftOut]
+) -> dict[str, Any]:
     from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.planning import estimate
     from voiceanon.archive.preflight import check_destination
     from voiceanon.archive.s3.urls import is_url
-    from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_secret
 
     key = fresh_secret()
     folder = place.make(settings, key)
     try:
         with Manifest.write(
-            folder.manifest, find_sources(source), key, keep_names=settings.keep_names
+            folder.manifest, found, key, keep_names=settings.keep_names
         ) as manifest:
             left_out = list(manifest.left_out())
             if not len(manifest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,8 @@ from voiceanon.privacy.corpora.recordings import Corpus, Recording, assemble
 from voiceanon.privacy.corpora.tables import number
 
 __all__ = ["objects_of", "read_manifest"]
+
+_MAX_LINE_BYTES = 1 << 24
 
 
 def read_manifest(path: Path, name: str) -> Corpus:
@@ -56,7 +59,9 @@ def objects_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield a manifest's lines: where each stands, and the object; blank lines are passed over."""
     try:
         with path.open("rb") as file:
-            for line, content in enumerate(file, 1):
+            # A line that is longer comes in pieces, and a piece is not JSON.
+            lines = iter(functools.partial(file.readline, _MAX_LINE_BYTES), b"")
+            for line, content in enumerate(lines, 1):
                 place = f"line {line} of {path.name}"
                 if not content.strip():
                     continue

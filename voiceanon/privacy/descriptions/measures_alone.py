@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.checks.assessment import MEASURES, measures_missing, speech_measures
+from voiceanon.checks.assessment import MEASURES, measures_missing
+from voiceanon.checks.sound import RATE_HZ
+from voiceanon.measures import measure
 from voiceanon.privacy.attack import Verifier
 from voiceanon.privacy.attackers.trained import no_training, verifiers_of
 from voiceanon.privacy.collected import Collected
@@ -19,7 +21,7 @@ KEPT = tuple(name for name in MEASURES if name != "filled_pauses")
 
 
 class MeasureVector:
-    """The measures of `voiceanon.checks.assessment` as a vector, in the order of `KEPT`.
+    """The measures of `voiceanon.measures` as they are stored, as a vector in the order of `KEPT`.
 
     What is not defined (the mean pause of speech without pauses, f0 without pyworld) is 0.
     """
@@ -27,12 +29,12 @@ class MeasureVector:
     @property
     def name(self) -> str:
         """Names what judged, as f0 needs pyworld."""
-        return "assessment-measures-1" + "".join(f"-without-{name}" for name in measures_missing())
+        return "stored-measures-1" + "".join(f"-without-{name}" for name in measures_missing())
 
     def __call__(self, samples: npt.NDArray[np.float32]) -> Real:
         """Return the measures of 16 kHz mono speech, (7,)."""
-        found = speech_measures(samples)
-        return np.array([found[name] or 0.0 for name in KEPT])
+        stored = measure(samples, RATE_HZ).values
+        return np.array([stored[name] or 0.0 for name in KEPT])
 
 
 class MeasuresAlone:
