@@ -108,9 +108,26 @@ def test_another_file_is_never_replaced(store: Store, file: Path, tmp_path: Path
             store.put(path, NAME)
         assert stored(store) == file.read_bytes()
     store.put(file, NAME)  # the same bytes are no conflict
-    store.put(other, NAME, replace=True)
-    assert stored(store) == b"another"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "same size", "small"]
+
+
+@pytest.mark.parametrize(("mark", "is_replaced"), [("one", True), ("two", False), ("", False)])
+def test_only_what_the_same_run_put_is_replaced(
+    store: Store, file: Path, tmp_path: Path, mark: str, is_replaced: bool
+) -> None:
+    client = store.client
+    Store(store.url, client=client, mark="one").put(file, NAME)
+    other = tmp_path / "other"
+    other.write_bytes(b"another")
+    mine = Store(store.url, client=client, mark=mark)
+    if is_replaced:
+        mine.put(other, NAME)
+        assert stored(store) == b"another"
+    else:
+        with pytest.raises(DestinationError, match="other content already"):
+            mine.put(other, NAME)
+        assert not mine.remove_own(NAME)
+        assert stored(store) == file.read_bytes()
 
 
 def test_another_large_file_is_never_replaced(store: Store, file: Path, large: Path) -> None:
