@@ -52,11 +52,24 @@ def make_fatal(settings):
 
 def make_unexpected(settings):
     """Return work that meets a mistake of ours at the recording talk-1.wav."""
+    good = work.anonymize_file
 
-    def fault(job):
-        raise ZeroDivisionError(job.entry.source)
+    def bad(anonymizer, source, destination, **options):
+        if Path(source).name == "talk-1.wav":
+            raise ZeroDivisionError(source)
+        return good(anonymizer, source, destination, **options)
 
-    return _make(settings, "talk-1.wav", fault)
+    work.anonymize_file = bad
+    return make_good_work(settings)
+
+
+def make_dying_estimate(run):
+    """Return measuring that a recording ends."""
+
+    def do(_measure_s, _tell):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    return do
 
 
 if __name__ == "__main__":

@@ -79,9 +79,9 @@ def program(*arguments, before=(), timeout_s=120, env=None, **options):
 
 
 def start(*arguments, **options):
-    """Start the program as the first of a group of processes."""
+    """Start the program as the first of a group of processes, which give way to who watches."""
     return subprocess.Popen(
-        command(*arguments),
+        command(*arguments, before=["nice", "-n", "19"]),
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -154,7 +154,7 @@ def test_another_runs_ledger_is_refused(filled):
 
 
 def test_a_place_that_cannot_be_opened_is_no_damage(tmp_path):
-    with pytest.raises(DestinationError, match="cannot be opened: No such file"):
+    with pytest.raises(DestinationError, match="cannot be written: No such file"):
         Ledger(tmp_path / "nowhere" / "ledger.sqlite", "run")
 
 

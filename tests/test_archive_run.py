@@ -123,6 +123,7 @@ def test_nothing_planned_is_nothing_to_work_on(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_plans_that_are_refused_leave_nothing(tmp_path):
     source = make_recordings(tmp_path / "in", 1)
     (tmp_path / "open").mkdir()
@@ -242,6 +243,16 @@ def test_names_can_be_kept(tmp_path):
     assert list(outputs(folder)) == [
         "one/talk-0-2.wav", "one/talk-0.wav", "one/talk-1.wav", "two/talk-0.wav"
     ]  # fmt: skip
+
+
+def test_kept_names_that_end_in_a_number_are_no_channels(tmp_path):
+    source = make_recordings(tmp_path / "in", 1)
+    stereo(source / "a.wav")
+    shutil.copy(source / "talk-0.wav", source / "a.1.wav")
+    folder = plan(tmp_path, source, audio="", level="measures", keep_names=True)
+    run_shard(folder)
+    assert list(outputs(folder)) == ["a.1.voa", "a.2.voa", "a_1.voa", "talk-0.voa"]
+    assert verify_run(folder).is_good
 
 
 def test_kept_names_do_not_replace_what_is_there(tmp_path):
@@ -387,6 +398,7 @@ def test_what_failed_is_tried_again_when_asked(tmp_path):
     assert states(folder) == {"done": 2}
 
 
+@pytest.mark.slow
 def test_verify_finds_what_is_wrong_and_the_next_run_mends_it(small):
     kept, wanted, _ = small
     folder = twin(kept, "mended")
@@ -477,6 +489,7 @@ def test_a_run_is_not_finished_while_it_goes_on(small):
 # Originals
 
 
+@pytest.mark.slow
 def test_originals_go_only_when_asked_and_only_if_delivered(tmp_path):
     source = make_recordings(tmp_path / "in", 3, seconds=0.5)
     for name in ("talk-1.wav", "talk-2.wav"):

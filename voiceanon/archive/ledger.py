@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from voiceanon.errors import DestinationError, VoiceanonError
-from voiceanon.formats.placing import cause
+from voiceanon.formats.placing import NewFile, cause
 
 __all__ = ["STATES", "Ledger", "LedgerError", "Output", "Row"]
 
@@ -156,8 +156,31 @@ def _translated() -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         if str(error).startswith(_OUTSIDE):
-            raise DestinationError(f"the ledger cannot be written: {error}") from error
+            raise DestinationError(f"the ledger cannot be used now: {error}") from error
         raise LedgerError("the ledger is damaged: it is no whole database") from error
+
+
+def _make(path: Path, run: str) -> None:
+    """Make a ledger without rows: whole or not at all, or it would look damaged."""
+    with NewFile(path) as file:
+        try:
+            with (
+                _translated(),
+                contextlib.closing(sqlite3.connect(file.temporary, isolation_level=None)) as base,
+            ):
+                base.execute("BEGIN")
+                base.execute(f"CREATE TABLE rows ({_COLUMNS}) WITHOUT ROWID")
+                base.execute(
+                    "CREATE TABLE changes (number INTEGER PRIMARY KEY, id BLOB, state TEXT)"
+                )
+                base.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)")
+                facts = [("version", str(_VERSION)), ("run", run)]
+                base.executemany("INSERT INTO facts VALUES (?, ?)", facts)
+                base.execute("COMMIT")
+            file.sync()
+            file.give_name()
+        except OSError as error:
+            raise DestinationError(f"the ledger cannot be written: {cause(error)}") from error
 
 
 class Ledger:
@@ -182,25 +205,18 @@ class Ledger:
     """
 
     def __init__(self, path: Path, run: str) -> None:
-        is_new = not os.path.lexists(path)
+        if not os.path.lexists(path):
+            _make(path, run)
         self._last_commit_s = time.monotonic()
-        try:
-            if is_new:
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        with _translated():
             self._base = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise DestinationError(f"the ledger cannot be opened: {cause(error)}") from error
         try:
             with _translated():
                 self._base.execute("PRAGMA synchronous=FULL")
-                if is_new:
-                    self._make(run)
                 self._check(run)
                 self._base.execute("BEGIN")
         except BaseException:
             self._base.close()
-            if is_new:  # one without its tables would look damaged
-                path.unlink(missing_ok=True)
             raise
 
     def __len__(self) -> int:
@@ -292,15 +308,6 @@ class Ledger:
         # What has gone wrong already is what is told.
         with contextlib.suppress(*([VoiceanonError] if kind is not None else [])):
             self.close()
-
-    def _make(self, run: str) -> None:
-        self._base.execute("BEGIN")
-        self._base.execute(f"CREATE TABLE rows ({_COLUMNS}) WITHOUT ROWID")
-        self._base.execute("CREATE TABLE changes (number INTEGER PRIMARY KEY, id BLOB, state TEXT)")
-        self._base.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)")
-        facts = [("version", str(_VERSION)), ("run", run)]
-        self._base.executemany("INSERT INTO facts VALUES (?, ?)", facts)
-        self._base.execute("COMMIT")
 
     def _check(self, run: str) -> None:
         (found,) = self._base.execute("PRAGMA quick_check(1)").fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -21,6 +22,7 @@ __all__ = ["Manifest"]
 _APPLICATION_ID = int.from_bytes(b"vaPL", "big")
 _VERSION = 1
 _ID_BYTES = 16
+_LAST_NUMBER = re.compile(r"\.(\d+)(?=(?:\.[^./]*)?$)")
 _ROWS_PER_TRANSACTION = 5_000
 
 # File names need not be Unicode: everything that comes from outside is stored as bytes. What is
@@ -236,7 +238,7 @@ class Manifest:
 
     def _rows(self, query: str, *values: object) -> Iterator[Any]:
         try:
-            # Not `yield from`: a generator that is left behind would close its cursor, too late.
+            # Not "yield from": it would close the cursor, perhaps after the database.
             for row in self._database.execute(query, values):  # noqa: UP028
                 yield row
         except sqlite3.Error as error:
@@ -268,7 +270,7 @@ def _fill(
         else:
             left = _add(database, one, key)
             if keep_names and left is None:
-                output = free_name(one.name, "", kind, taken)
+                output = free_name(_LAST_NUMBER.sub(r"_\1", one.name), "", kind, taken)
                 database.execute(_RENAME, (output, _bytes(one.source)))
         if left is not None:
             row = (_bytes(left.source), left.status, _bytes(left.reason))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,9 @@ _CHANGED = "has changed since the plan"
 
 
 @contextmanager
-def open_source(entry: Entry, work_folder: str | os.PathLike[str]) -> Iterator[Path]:
+def open_source(
+    entry: Entry, work_folder: str | os.PathLike[str], tick: Callable[[], None] = lambda: None
+) -> Iterator[Path]:
     """Yield a path at which the recording of an entry can be read.
 
     A file is read where it is. A member of a tar archive, or an object in a bucket, is copied into
@@ -38,6 +40,8 @@ def open_source(entry: Entry, work_folder: str | os.PathLike[str]) -> Iterator[P
         From a manifest.
     work_folder : path
         Where temporary files go: never a place that others read or that is backed up.
+    tick : callable
+        Called as a recording comes that must be fetched.
 
     Yields
     ------
@@ -52,7 +56,7 @@ def open_source(entry: Entry, work_folder: str | os.PathLike[str]) -> Iterator[P
         If the copy cannot be written.
     """
     if is_url(entry.source):
-        with fetched(entry, Path(work_folder)) as copy:
+        with fetched(entry, Path(work_folder), tick) as copy:
             yield copy
         return
     file, mark, _ = entry.source.partition(MEMBER_MARK)

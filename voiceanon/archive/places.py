@@ -25,7 +25,7 @@ class Place(Protocol):
     def stem(self, output: str, work_folder: Path) -> Path:
         """Return where a worker makes the outputs of a recording, but for their suffixes."""
 
-    def deliver(self, output: str, made: dict[str, Path]) -> None:
+    def deliver(self, output: str, made: dict[str, Path], tick: Callable[[], None]) -> None:
         """Put what was made, by its suffix, under its final names: all of it, or none."""
 
     def size(self, name: str) -> int | None:
@@ -77,7 +77,7 @@ class LocalFolder:
             _sync(folder.parent)
         return place
 
-    def deliver(self, output: str, made: dict[str, Path]) -> None:
+    def deliver(self, output: str, made: dict[str, Path], tick: Callable[[], None]) -> None:
         """Do nothing: they have their names already."""
 
     def size(self, name: str) -> int | None:

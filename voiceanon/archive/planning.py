@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +15,21 @@ from voiceanon.anonymizer import Anonymizer
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.opening import open_source
+from voiceanon.archive.pool import Died, Pool
 from voiceanon.archive.run_folder import RunSettings
 from voiceanon.archive.s3.urls import is_url
 from voiceanon.checks.gate import Gate
-from voiceanon.errors import VoiceanonError
 from voiceanon.formats import AudioReader
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "estimate_apart", "make_estimate"]
 
 _HEADERS = 200
 _COPIES = 5  # of recordings that must be fetched whole to be looked at
+_MEASURE_S = 10.0
 _LONGEST_PART_S = 10.0
 _STORED_BITS_PER_SECOND = 500.0
 _PCM_BYTES = 2
+_STUCK_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,12 @@ class Estimate:
 
 
 def estimate(
-    manifest: Manifest, settings: RunSettings, work_folder: Path, *, measure_s: float = 10.0
+    manifest: Manifest,
+    settings: RunSettings,
+    work_folder: Path,
+    *,
+    measure_s: float = _MEASURE_S,
+    progress: Callable[[float], None] = lambda _share: None,
 ) -> Estimate:
     """Return what a run is expected to take; recordings that cannot be read are passed over.
 
@@ -68,12 +77,17 @@ def estimate(
         Where members of tar files are put to be read, for a moment.
     measure_s : float
         How long is measured, in seconds.
+    progress : callable
+        Given how much is done, 0 to 1.
     """
     lengths, sizes, channels_s = [], [], []
     begun_s, worked_s, heard_s, made_bytes = time.monotonic(), 0.0, 0.0, 0
-    for entry in manifest.sample(_COPIES if is_url(settings.source) else _HEADERS):
+    sample = manifest.sample(_COPIES if is_url(settings.source) else _HEADERS)
+    for at, entry in enumerate(sample):
+        tick = partial(progress, at / len(sample))
+        tick()
         try:
-            with open_source(entry, work_folder) as source, AudioReader(source) as reader:
+            with open_source(entry, work_folder, tick) as source, AudioReader(source) as reader:
                 duration_s = reader.declared_frames / reader.rate
                 lengths.append(duration_s)
                 channels_s.append(duration_s * reader.channels)
@@ -85,7 +99,7 @@ def estimate(
                         heard_s + part_s,
                         made_bytes + size,
                     )
-        except VoiceanonError:
+        except Exception:  # noqa: BLE001, S112 (the run says what is wrong with it)
             continue
     share = manifest.bytes / max(sum(sizes), 1)
     all_channels_s = sum(channels_s) * share
@@ -99,6 +113,52 @@ def estimate(
         worked_s / max(heard_s, 1e-9) * all_channels_s / 3600,
         round(output_bytes),
     )
+
+
+def make_estimate(
+    run: tuple[Path, RunSettings, Path],
+) -> Callable[[float, Callable[[float], None]], Estimate]:
+    """Return what measures, in a worker's process: see `estimate_apart`."""
+    path, settings, work_folder = run
+
+    def work(measure_s: float, tell: Callable[[float], None]) -> Estimate:
+        with Manifest.open(path) as manifest:
+            return estimate(manifest, settings, work_folder, measure_s=measure_s, progress=tell)
+
+    return work
+
+
+def estimate_apart(
+    manifest: Manifest, path: Path, settings: RunSettings, work_folder: Path
+) -> tuple[Estimate, str]:
+    """Return what `estimate` does, measured in a process that a hostile recording may end.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the run.
+    path : Path
+        Where it is.
+    settings : RunSettings
+        Of the run.
+    work_folder : Path
+        Where members of tar files are put to be read, for a moment.
+
+    Returns
+    -------
+    estimate : Estimate
+        With zeros where nothing could be measured.
+    problem : str
+        Why not, else nothing.
+    """
+    pool = Pool(1, make_estimate, (path, settings, work_folder), _STUCK_S)
+    try:
+        ((_, result),) = pool.map([("estimate", _MEASURE_S)], lambda _name, _share: None)
+    finally:
+        pool.close()
+    if isinstance(result, Died):
+        return Estimate(len(manifest), manifest.bytes, 0.0, 0.0, 0), str(result)
+    return result, ""
 
 
 def _measured(reader: AudioReader, entry: Entry, settings: RunSettings) -> tuple[float, float, int]:

@@ -180,9 +180,13 @@ class RunFolder:
         """
         try:
             return RunSettings(**json.loads((self.path / _PLAN).read_bytes()))
-        except OSError as error:
+        except FileNotFoundError as error:
             raise InputError(
                 f"{str(self.path)!r} holds no run: `voiceanon archive plan` makes one"
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"the plan in {str(self.path)!r} cannot be read: {cause(error)}"
             ) from error
         except (ValueError, TypeError) as error:
             raise InputError(f"the plan in {str(self.path)!r} is damaged") from error
@@ -199,9 +203,11 @@ class RunFolder:
         """
         try:
             found = (self.path / _KEY).read_bytes()
-        except OSError as error:
+        except FileNotFoundError as error:
             self.settings()
             raise SecretError("the key of this run is gone: it is finished") from error
+        except OSError as error:
+            raise SecretError(f"the key of this run cannot be read: {cause(error)}") from error
         if len(found) != SECRET_BYTES:
             raise SecretError("the key of this run is damaged")
         return found
@@ -253,8 +259,7 @@ class RunFolder:
             if _took(split, fcntl.LOCK_EX):
                 on_alone()
                 if shard is not None:
-                    os.ftruncate(split, 0)
-                    os.pwrite(split, str(shard.count).encode(), 0)
+                    _write_over(split, str(shard.count).encode())
             elif shard is None:
                 raise DestinationError("locked: this run goes on elsewhere")
             if shard is not None:
@@ -285,6 +290,14 @@ class RunFolder:
             raise DestinationError(f"the run cannot be locked: {cause(error)}") from error
         held.callback(os.close, descriptor)
         return descriptor
+
+
+def _write_over(descriptor: int, text: bytes) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text, 0)
+    except OSError as error:
+        raise DestinationError(f"the run cannot be locked: {cause(error)}") from error
 
 
 def _took(descriptor: int, kind: int) -> bool:

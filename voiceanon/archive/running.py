@@ -22,7 +22,7 @@ from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.splitting import bring_together
 from voiceanon.archive.work import Job, job_of, make_work, remove_outputs
 from voiceanon.errors import DestinationError
-from voiceanon.formats.placing import cause
+from voiceanon.formats.placing import TEMPORARY_PREFIX, cause
 
 __all__ = ["MOST_ATTEMPTS", "Watcher", "open_ledger", "remove_leftovers", "run_shard"]
 
@@ -186,7 +186,10 @@ def _work_through(
             else:
                 row = replace(result, attempts=begun[entry.id].attempts)
             if row.state == "working":  # nothing is wrong with the recording
-                raise DestinationError(row.reason)
+                if is_url(settings.destination):
+                    raise DestinationError(row.reason)
+                free = shutil.disk_usage(settings.destination).free
+                raise DestinationError(f"{row.reason} ({free / 1e6:.1f} MB are free)")
             if row.state != "done":
                 remove_outputs(settings, place, entry)
             ledger.put(row)
@@ -238,6 +241,8 @@ def _are_there(place: Place, entry: Entry, row: Row) -> bool:
 def remove_leftovers(folder: RunFolder) -> None:
     """Remove what processes that were killed had not finished; nobody else may be at work."""
     folder.remove_work_folders()
+    for path in folder.path.glob(f"{TEMPORARY_PREFIX}*.part"):
+        path.unlink(missing_ok=True)
 
     def outputs() -> Iterator[str]:
         with Manifest.open(folder.manifest) as manifest:

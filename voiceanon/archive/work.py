@@ -127,7 +127,7 @@ def _done(
         "language": settings.language,
     }
     try:
-        with open_source(entry, job.work_folder) as source:
+        with open_source(entry, job.work_folder, lambda: tell(0.0)) as source:
             if settings.audio:
                 path = place.with_name(place.name + settings.audio)
                 results.append(
@@ -160,7 +160,7 @@ def _done(
                 placed += channel_paths(path, result.channels)
         made = {path.name[len(place.name) :]: path for path in placed}
         outputs = tuple(output_of(path, suffix) for suffix, path in made.items())
-        destination.deliver(entry.output, made)
+        destination.deliver(entry.output, made, lambda: tell(1.0))
     except BaseException as error:
         # All outputs of a recording, or none. Folders stay: another worker may be about to use one.
         for path in placed:

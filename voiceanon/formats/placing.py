@@ -53,7 +53,8 @@ class NewFile:
             self._is_pending = True
             self.descriptor = os.open(self.temporary, _NEW_FILE, 0o600)
         except OSError as error:
-            self.abort()
+            # There is none: even to look for it fails on a disk that is read-only.
+            self._is_pending = False
             raise DestinationError(f"cannot be written: {cause(error)}") from error
         except BaseException:
             self.abort()

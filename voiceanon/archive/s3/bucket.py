@@ -36,12 +36,12 @@ class Bucket:
         make_folder(place.parent)
         return place
 
-    def deliver(self, output: str, made: dict[str, Path]) -> None:
+    def deliver(self, output: str, made: dict[str, Path], tick: Callable[[], None]) -> None:
         """Put what was made and remove it here; if one cannot be put, remove those that were."""
         put: list[str] = []
         try:
             for suffix, path in made.items():
-                self.store.put(path, output + suffix)
+                self.store.put(path, output + suffix, tick)
                 put.append(output + suffix)
         except BaseException:
             for name in put:

@@ -12,9 +12,10 @@ from voiceanon.errors import DestinationError
 
 __all__ = ["StoreError", "ask", "failures", "make_client", "shared_client"]
 
-_ATTEMPTS = 6
+# Together less than the 180 s after which a worker without progress counts as stuck.
+_ATTEMPTS = 5
 _CONNECT_TIMEOUT_S = 10.0
-_READ_TIMEOUT_S = 60.0
+_READ_TIMEOUT_S = 20.0
 
 
 class StoreError(DestinationError):

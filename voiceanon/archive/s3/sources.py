@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,8 +50,10 @@ def find_objects(text: str) -> Iterator[Found | LeftOut]:
 
 
 @contextmanager
-def fetched(entry: Entry, work_folder: Path) -> Iterator[Path]:
-    """Yield the path of a copy of a recording, gone afterwards.
+def fetched(
+    entry: Entry, work_folder: Path, tick: Callable[[], None] = lambda: None
+) -> Iterator[Path]:
+    """Yield the path of a copy of a recording, gone afterwards; `tick` is called as it comes.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def fetched(entry: Entry, work_folder: Path) -> Iterator[Path]:
         told = store.head(key)
         if told is None or (told.size, told.mtime_ns) != (entry.size, entry.mtime_ns):
             raise RecordingError(_CHANGED)
-        copy = store.get(key, work_folder, told)
+        copy = store.get(key, work_folder, told, tick)
     except StoreError as error:
         if error.status == 403:  # of one object: the others may be read
             raise RecordingError("may not be read: S3 answers 403") from error

@@ -136,7 +136,13 @@ class Store:
             size, etag, mtime_ns, _sums_of(told, etag), told.get("Metadata", {}).get(_MARK, "")
         )
 
-    def get(self, name: str, folder: Path, head: Head | None = None) -> Path:
+    def get(
+        self,
+        name: str,
+        folder: Path,
+        head: Head | None = None,
+        tick: Callable[[], None] = lambda: None,
+    ) -> Path:
         """Return a temporary file with the bytes of an object, for its owner alone.
 
         A connection that breaks or hangs is taken up again where it broke, of the same version of
@@ -150,6 +156,8 @@ class Store:
             Where the file is made; the caller removes it.
         head : Head, optional
             What `head` told of the version that is wanted.
+        tick : callable
+            Called for every MiB that came.
 
         Raises
         ------
@@ -173,7 +181,7 @@ class Store:
                 for _ in range(_COPIES):
                     file.seek(0)
                     file.truncate()
-                    self._read(name, told, file)
+                    self._read(name, told, file, tick)
                     file.flush()
                     if _has_sums(copy, told.sums):
                         return copy
@@ -185,7 +193,7 @@ class Store:
                 raise DestinationError(f"cannot be copied: {cause(error)}") from error
             raise
 
-    def put(self, path: Path, name: str) -> None:
+    def put(self, path: Path, name: str, tick: Callable[[], None] = lambda: None) -> None:
         """Put a file under a name, encrypted, with its sum; never over a file of somebody else's.
 
         If S3 says that the name is taken, because a reply was lost or a run was stopped, and it
@@ -197,6 +205,8 @@ class Store:
             The file.
         name : str
             Of the object.
+        tick : callable
+            Called for every part of a large file that went.
 
         Raises
         ------
@@ -209,7 +219,7 @@ class Store:
         is_large = path.stat().st_size >= self._large_bytes
         send = self._put_parts if is_large else self._put_once
         try:
-            send(path, self.url.key(name), encryption)
+            send(path, self.url.key(name), encryption, tick)
             return
         except StoreError as error:
             if error.code not in _TAKEN | _DONE_BEFORE:
@@ -220,7 +230,7 @@ class Store:
                 raise DestinationError(
                     "the bucket has an object of that name with other content already"
                 ) from error
-        send(path, self.url.key(name), encryption)
+        send(path, self.url.key(name), encryption, tick)
 
     def remove(self, name: str) -> None:
         """Remove an object; harmless if there is none."""
@@ -284,7 +294,7 @@ class Store:
             more = {"KeyMarker": page["NextKeyMarker"]}
             more["UploadIdMarker"] = page["NextUploadIdMarker"]
 
-    def _read(self, name: str, told: Head, file: Any) -> None:
+    def _read(self, name: str, told: Head, file: Any, tick: Callable[[], None]) -> None:
         """Write an object's bytes to a file, by as many connections as it takes."""
         breaks = 0
         while (have := file.tell()) < told.size:
@@ -308,6 +318,8 @@ class Store:
             with contextlib.suppress(*_broken()):
                 while block := answer["Body"].read(_NETWORK_BYTES):
                     file.write(block)
+                    if file.tell() % _BLOCK_BYTES < len(block):
+                        tick()
             answer["Body"].close()
             if file.tell() > told.size:
                 raise RecordingError("has changed since the plan")
@@ -316,7 +328,9 @@ class Store:
                 if breaks >= _READS:
                     raise StoreError(f"cannot be fetched: the connection broke {breaks} times")
 
-    def _put_once(self, path: Path, key: str, encryption: dict[str, str]) -> None:
+    def _put_once(
+        self, path: Path, key: str, encryption: dict[str, str], tick: Callable[[], None]
+    ) -> None:
         with path.open("rb") as file:
             found = _sha256(file)
             file.seek(0)
@@ -330,8 +344,11 @@ class Store:
                 Metadata=self._marked(),
                 **encryption,
             )
+            tick()
 
-    def _put_parts(self, path: Path, key: str, encryption: dict[str, str]) -> None:
+    def _put_parts(
+        self, path: Path, key: str, encryption: dict[str, str], tick: Callable[[], None]
+    ) -> None:
         self.abort_uploads(lambda name: self.url.key(name) == key)
         upload = ask(
             self.client.create_multipart_upload,
@@ -347,6 +364,7 @@ class Store:
                 while block := file.read(self._part_bytes):
                     found = _base64(hashlib.sha256(block).digest())
                     number = len(parts) + 1
+                    tick()
                     answer = ask(
                         self.client.upload_part,
                         **self.where,

@@ -168,7 +168,7 @@ def _planned(
     place: RunFolder, settings: RunSettings, found: Iterable[Found | LeftOut]
 ) -> dict[str, Any]:
     from voiceanon.archive.manifest import Manifest
-    from voiceanon.archive.planning import estimate
+    from voiceanon.archive.planning import estimate_apart
     from voiceanon.archive.preflight import check_destination
     from voiceanon.archive.s3.urls import is_url
     from voiceanon.keys import fresh_secret
@@ -186,11 +186,13 @@ def _planned(
                 raise InputError(f"no recordings found{first}")
             if settings.keep_names and not is_url(settings.destination):
                 _refuse_taken(manifest, settings)
-            taken = estimate(manifest, settings, folder.path)
+            taken, problem = estimate_apart(manifest, folder.manifest, settings, folder.path)
         check_destination(settings, needed_bytes=taken.output_bytes)
     except BaseException:
         folder.remove()
         raise
+    if problem:
+        note(f"what it will take could not be measured: {problem}")
     failed = [one for one in left_out if one.status == "failed"]
     for one in failed[:_MOST_SHOWN]:
         note(f"left out: {printable(one.source)}: {one.reason}")
