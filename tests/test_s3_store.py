@@ -179,6 +179,18 @@ def test_a_large_put_survives(
     assert uploads(store) == []
 
 
+def test_an_upload_that_was_completed_unheard_is_no_failure(
+    s3: Proxy, store: Store, large: Path
+) -> None:
+    # moto answers 412 to the second request; S3 may say that there is no such upload any more.
+    first = s3.spoil("lost reply", "POST", query="uploadId")
+    gone = error_body("NoSuchUpload")
+    second = s3.spoil("status", "POST", query="uploadId", status=404, body=gone)
+    store.put(large, NAME)
+    assert (first.done, second.done) == (1, 1)
+    assert stored(store) == large.read_bytes()
+
+
 def test_a_large_put_that_fails_leaves_no_parts(s3: Proxy, store: Store, large: Path) -> None:
     s3.spoil("status", "PUT", query="partNumber=2", times=99, body=error_body("SlowDown"))
     with pytest.raises(StoreError):
