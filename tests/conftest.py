@@ -1,7 +1,9 @@
 """What every test may use: hypothesis profiles and the project's real speech."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -24,3 +26,33 @@ def shared_speech() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared speech folder is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def moto_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Yield the port of an S3 server; tests that need it skip where moto is not installed."""
+    for name in ("boto3", "flask", "moto"):
+        pytest.importorskip(name)
+    from s3_server import moto_process
+
+    yield from moto_process(tmp_path_factory.mktemp("moto"))
+
+
+@pytest.fixture
+def s3(moto_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """Yield a proxy before an empty S3 server, with boto3 configured to talk to it alone."""
+    import urllib.request
+
+    from s3_server import CREDENTIALS, proxy_before
+
+    reset = urllib.request.Request(f"http://127.0.0.1:{moto_port}/moto-api/reset", method="POST")
+    with urllib.request.urlopen(reset, timeout=30) as answer:
+        assert answer.status == 200
+    for proxy in proxy_before(moto_port):
+        for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url}.items():
+            monkeypatch.setenv(name, value)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            monkeypatch.setenv(name, str(tmp_path / "none"))
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        yield proxy

@@ -10,12 +10,15 @@ from pathlib import Path
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
-from voiceanon.archive.run_folder import RunFolder
+from voiceanon.archive.places import place_of
+from voiceanon.archive.preflight import check_destination
+from voiceanon.archive.run_folder import RunFolder, Shard
 from voiceanon.archive.running import remove_leftovers
+from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.statement import Totals, totals_of
 from voiceanon.archive.verifying import STATEMENT_NAMES
 from voiceanon.errors import InputError
-from voiceanon.formats.placing import cause, write_whole
+from voiceanon.formats.placing import cause
 
 __all__ = ["finish_run", "removable", "remove_originals"]
 
@@ -57,8 +60,10 @@ def finish_run(
             raise InputError(f"{left} recordings are undecided: run it to its end first")
         remove_leftovers(folder)
         statement = json.dumps(totals.as_dict(), indent=1).encode() + b"\n"
-        place = Path(settings.destination) / STATEMENT_NAMES[0]
-        write_whole(place, statement, overwrite=True)
+        if is_url(settings.destination):
+            check_destination(settings)
+        work_folder = folder.work_folder(Shard())
+        place_of(settings).write(STATEMENT_NAMES[0], statement, work_folder)
         before(folder)
         folder.destroy_key()
     return totals

@@ -6,11 +6,13 @@ import contextlib
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from voiceanon.archive.entries import MEMBER_MARK, Entry
+from voiceanon.archive.s3.sources import fetched
+from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.shards import BLOCK_BYTES
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.formats.placing import TEMPORARY_PREFIX, cause
@@ -23,12 +25,14 @@ _CHANGED = "has changed since the plan"
 
 
 @contextmanager
-def open_source(entry: Entry, work_folder: str | os.PathLike[str]) -> Iterator[Path]:
+def open_source(
+    entry: Entry, work_folder: str | os.PathLike[str], tick: Callable[[], None] = lambda: None
+) -> Iterator[Path]:
     """Yield a path at which the recording of an entry can be read.
 
-    A file is read where it is. A member of a tar archive is copied into a temporary file, for its
-    owner alone, which is gone afterwards; a process that is killed leaves it behind under
-    `formats.placing.TEMPORARY_PREFIX`, for the next run to remove.
+    A file is read where it is. A member of a tar archive, or an object in a bucket, is copied into
+    a temporary file, for its owner alone, which is gone afterwards; a process that is killed leaves
+    it behind under `formats.placing.TEMPORARY_PREFIX`, for the next run to remove.
 
     Parameters
     ----------
@@ -36,6 +40,8 @@ def open_source(entry: Entry, work_folder: str | os.PathLike[str]) -> Iterator[P
         From a manifest.
     work_folder : path
         Where temporary files go: never a place that others read or that is backed up.
+    tick : callable
+        Called as a recording comes that must be fetched.
 
     Yields
     ------
@@ -49,6 +55,10 @@ def open_source(entry: Entry, work_folder: str | os.PathLike[str]) -> Iterator[P
     DestinationError
         If the copy cannot be written.
     """
+    if is_url(entry.source):
+        with fetched(entry, Path(work_folder), tick) as copy:
+            yield copy
+        return
     file, mark, _ = entry.source.partition(MEMBER_MARK)
     if entry.offset < 0:
         with Source(entry.source) as source:

@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.opening import open_source
 from voiceanon.archive.pool import Died, Pool
 from voiceanon.archive.run_folder import RunSettings
+from voiceanon.archive.s3.urls import is_url
 from voiceanon.checks.gate import Gate
 from voiceanon.formats import AudioReader
 
 __all__ = ["Estimate", "estimate", "estimate_apart", "make_estimate"]
 
 _HEADERS = 200
+_COPIES = 5  # of recordings that must be fetched whole to be looked at
 _MEASURE_S = 10.0
 _LONGEST_PART_S = 10.0
 _STORED_BITS_PER_SECOND = 500.0
@@ -40,7 +43,7 @@ class Estimate:
     bytes : int
         Size of all of them.
     hours : float
-        Length of all of them, from the headers of 200.
+        Length of all of them, from the headers of 200, or from 5 that are in a bucket.
     core_hours : float
         Work on one core, from what some seconds of some of them took here.
     output_bytes : int
@@ -79,11 +82,12 @@ def estimate(
     """
     lengths, sizes, channels_s = [], [], []
     begun_s, worked_s, heard_s, made_bytes = time.monotonic(), 0.0, 0.0, 0
-    sample = manifest.sample(_HEADERS)
+    sample = manifest.sample(_COPIES if is_url(settings.source) else _HEADERS)
     for at, entry in enumerate(sample):
-        progress(at / len(sample))
+        tick = partial(progress, at / len(sample))
+        tick()
         try:
-            with open_source(entry, work_folder) as source, AudioReader(source) as reader:
+            with open_source(entry, work_folder, tick) as source, AudioReader(source) as reader:
                 duration_s = reader.declared_frames / reader.rate
                 lengths.append(duration_s)
                 channels_s.append(duration_s * reader.channels)

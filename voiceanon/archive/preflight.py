@@ -9,6 +9,9 @@ import stat
 from pathlib import Path
 
 from voiceanon.archive.run_folder import RunSettings
+from voiceanon.archive.s3.preflight import check_bucket
+from voiceanon.archive.s3.store import Store
+from voiceanon.archive.s3.urls import S3Url, is_url
 from voiceanon.errors import DestinationError
 from voiceanon.file_plan import make_folder
 from voiceanon.formats.placing import NewFile
@@ -20,6 +23,8 @@ _CANARY = "canary.tmp"
 
 def check_destination(settings: RunSettings, needed_bytes: int = 0) -> list[Path]:
     """Refuse a destination that others can read, that lies in the source, or that is too small.
+
+    A bucket is looked at by `voiceanon.archive.s3.preflight`.
 
     Parameters
     ----------
@@ -38,13 +43,17 @@ def check_destination(settings: RunSettings, needed_bytes: int = 0) -> list[Path
     DestinationError
         With the reason and what to do; then no folder is made.
     """
+    if is_url(settings.destination):
+        _check_url(settings)
+        return []
     destination = Path(settings.destination)
     real, source = destination.resolve(), Path(settings.source).resolve()
-    if source.is_dir() and (real == source or source in real.parents):
+    is_local = not is_url(settings.source)
+    if is_local and source.is_dir() and (real == source or source in real.parents):
         raise DestinationError(
             f"destination {str(destination)!r} lies inside the source; choose a place outside"
         )
-    if real in source.parents:
+    if is_local and real in source.parents:
         raise DestinationError(
             f"the source lies inside the destination {str(destination)!r}; choose another place"
         )
@@ -55,6 +64,17 @@ def check_destination(settings: RunSettings, needed_bytes: int = 0) -> list[Path
         remove_folders(made)
         raise
     return made
+
+
+def _check_url(settings: RunSettings) -> None:
+    url = S3Url.parse(settings.destination)
+    if is_url(settings.source):
+        source = S3Url.parse(settings.source)
+        if source.holds(url) or url.holds(source):
+            raise DestinationError(
+                f"destination {str(url)!r} and the source lie in one another; choose another prefix"
+            )
+    check_bucket(Store(url, settings.owner), settings.allow_unchecked)
 
 
 def remove_folders(made: list[Path]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Row
 from voiceanon.archive.opening import open_source
+from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.run_folder import RunSettings
-from voiceanon.archive.work import MOST_CHANNELS, output_of
+from voiceanon.archive.work import existing_suffixes, output_of
 from voiceanon.container.voa import SUFFIX
 from voiceanon.errors import VoiceanonError
 from voiceanon.formats import AudioReader
@@ -34,16 +35,19 @@ def rebuilt(entries: Iterable[Entry], settings: RunSettings, work_folder: Path) 
     settings : RunSettings
         Of the run.
     work_folder : Path
-        Where members of archives are put to be read.
+        Where members of archives, and what is in a bucket, are put to be read.
     """
+    place = place_of(settings)
     for entry in entries:
-        place = Path(settings.destination) / entry.output
-        suffixes = _suffixes(place, settings)
+        suffixes = _suffixes(settings, place, entry)
         if suffixes is None:
             continue
-        paths = [place.with_name(place.name + suffix) for suffix in suffixes]
-        facts = [is_whole(path) for path in paths]
-        if all(fact is not None for fact in facts):
+        with ExitStack() as held:
+            names = [entry.output + suffix for suffix in suffixes]
+            paths = [held.enter_context(place.reading(name, work_folder)) for name in names]
+            facts = [is_whole(path) for path in paths]
+            if not all(fact is not None for fact in facts):
+                continue
             frames, rate, channels = facts[0] or (0, 0, 0)
             if settings.level:
                 described = len(paths) - bool(settings.audio)
@@ -51,16 +55,17 @@ def rebuilt(entries: Iterable[Entry], settings: RunSettings, work_folder: Path) 
                     channels = _channels_of(entry, work_folder)
                 if described != channels:
                     continue  # killed between the channels
-            yield Row(
-                entry.id,
-                "done",
-                reason="rebuilt from its outputs",
-                verdict="pass" if settings.check and not settings.allow_unmeasured else "unknown",
-                frames=frames,
-                rate=rate,
-                channels=channels,
-                outputs=tuple(map(output_of, paths, suffixes)),
-            )
+            outputs = tuple(map(output_of, paths, suffixes))
+        yield Row(
+            entry.id,
+            "done",
+            reason="rebuilt from its outputs",
+            verdict="pass" if settings.check and not settings.allow_unmeasured else "unknown",
+            frames=frames,
+            rate=rate,
+            channels=channels,
+            outputs=outputs,
+        )
 
 
 def is_whole(path: Path) -> tuple[int, int, int] | None:
@@ -86,15 +91,11 @@ def _channels_of(entry: Entry, work_folder: Path) -> int:
         return 0
 
 
-def _suffixes(place: Path, settings: RunSettings) -> list[str] | None:
+def _suffixes(settings: RunSettings, place: Place, entry: Entry) -> list[str] | None:
     """Return the suffixes of the outputs that a recording needs, None where one is not there."""
-
-    def is_there(suffix: str) -> bool:
-        return os.path.lexists(place.with_name(place.name + suffix))
-
-    found = [settings.audio] if settings.audio else []
+    there = existing_suffixes(settings, place, entry)
+    numbered = [one for one in there if one not in (settings.audio, SUFFIX)]
+    wanted = [settings.audio] if settings.audio else []
     if settings.level:
-        several = [f".{number}{SUFFIX}" for number in range(1, MOST_CHANNELS + 1)]
-        numbered = [suffix for suffix in several if is_there(suffix)]
-        found += numbered or [SUFFIX]
-    return found if all(map(is_there, found)) else None
+        wanted += numbered or [SUFFIX]
+    return wanted if set(wanted) <= set(there) else None

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,10 @@ class RunSettings:
         Of the gate.
     language : str
         Of the speech, as ISO 639-1.
+    owner : str
+        Account that a destination in S3 must belong to; empty if it does not matter.
+    allow_unchecked : list of str
+        Checks of a bucket that may be left undone.
     """
 
     run: str
@@ -91,6 +95,8 @@ class RunSettings:
     check: bool = True
     allow_unmeasured: bool = False
     language: str = "en"
+    owner: str = ""
+    allow_unchecked: list[str] = field(default_factory=list)
 
     def recipe_made(self) -> Recipe:
         """Return the recipe."""
@@ -142,7 +148,7 @@ class RunFolder:
         return self.path / _MANIFEST
 
     def work_folder(self, shard: Shard) -> Path:
-        """Return where a shard puts members of archives to be read, made if need be."""
+        """Return where a shard puts what it reads or makes on the way, made if need be."""
         path = self.path / f"{_WORK}{shard.name}"
         make_folder(path)
         return path

@@ -6,19 +6,21 @@ import contextlib
 import itertools
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, LedgerError, Row
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.pool import Died, Pool
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
+from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.splitting import bring_together
-from voiceanon.archive.work import Job, job_of, make_work, output_paths, remove_outputs
+from voiceanon.archive.work import Job, job_of, make_work, remove_outputs
 from voiceanon.errors import DestinationError
 from voiceanon.formats.placing import TEMPORARY_PREFIX, cause
 
@@ -28,6 +30,7 @@ MOST_ATTEMPTS = 3
 """A recording that was begun so often, and stopped the run each time, is given up."""
 
 _STUCK_S = 180.0
+_CHECK_EVERY_S = 600.0  # a bucket can be opened while a run goes on
 _FINAL = {"done", "held", "failed", "empty"}
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -152,6 +155,15 @@ def _work_through(
     watcher: Watcher,
 ) -> bool:
     """Return whether every worker could remove what it had not finished."""
+    place, checked_s = place_of(settings), time.monotonic()
+
+    def on_turn() -> None:
+        nonlocal checked_s
+        ledger.commit_in_time()
+        if is_url(settings.destination) and time.monotonic() - checked_s >= _CHECK_EVERY_S:
+            check_destination(settings)
+            checked_s = time.monotonic()
+
     for name in _THREADS:  # one each: the workers are the parallelism
         os.environ.setdefault(name, "1")
     try:
@@ -167,17 +179,19 @@ def _work_through(
             yield entry, job
 
     try:
-        for entry, result in pool.map(begin(), watcher.on_progress, ledger.commit_in_time):
+        for entry, result in pool.map(begin(), watcher.on_progress, on_turn):
             if isinstance(result, Died):
                 is_clean = False
                 row = Row(entry.id, "failed", begun[entry.id].attempts, str(result))
             else:
                 row = replace(result, attempts=begun[entry.id].attempts)
             if row.state == "working":  # nothing is wrong with the recording
+                if is_url(settings.destination):
+                    raise DestinationError(row.reason)
                 free = shutil.disk_usage(settings.destination).free
                 raise DestinationError(f"{row.reason} ({free / 1e6:.1f} MB are free)")
             if row.state != "done":
-                remove_outputs(settings, entry)
+                remove_outputs(settings, place, entry)
             ledger.put(row)
             del begun[entry.id]
             watcher.on_row(entry, row)
@@ -200,6 +214,7 @@ def _undecided(
     retry: bool,
     watcher: Watcher,
 ) -> Iterator[Entry]:
+    place = place_of(settings)
     for entry in manifest.shard(shard.number, shard.count):
         row = ledger.get(entry.id)
         if row is None or (retry and row.state in ("failed", "held")):
@@ -212,22 +227,15 @@ def _undecided(
                 watcher.on_row(entry, given_up)
             else:
                 yield entry
-        elif row.state == "done" and not _are_there(settings, entry, row):
+        elif row.state == "done" and not _are_there(place, entry, row):
             ledger.forget(entry.id, "an output was gone or of another size")
             watcher.on_note("an output was gone or of another size: it is made again")
             yield entry
 
 
-def _are_there(settings: RunSettings, entry: Entry, row: Row) -> bool:
+def _are_there(place: Place, entry: Entry, row: Row) -> bool:
     """Whether every output has its size; `verify` reads them too."""
-    paths = output_paths(settings, entry, row)
-    try:
-        return all(
-            path.lstat().st_size == output.bytes
-            for path, output in zip(paths, row.outputs, strict=True)
-        )
-    except OSError:
-        return False
+    return all(place.size(entry.output + one.suffix) == one.bytes for one in row.outputs)
 
 
 def remove_leftovers(folder: RunFolder) -> None:
@@ -235,7 +243,10 @@ def remove_leftovers(folder: RunFolder) -> None:
     folder.remove_work_folders()
     for path in folder.path.glob(f"{TEMPORARY_PREFIX}*.part"):
         path.unlink(missing_ok=True)
-    for place, _, names in os.walk(folder.settings().destination):
-        for name in names:
-            if name.startswith(TEMPORARY_PREFIX) and name.endswith(".part"):
-                (Path(place) / name).unlink(missing_ok=True)
+
+    def outputs() -> Iterator[str]:
+        with Manifest.open(folder.manifest) as manifest:
+            for entry in manifest:
+                yield entry.output
+
+    place_of(folder.settings()).remove_leftovers(outputs)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from voiceanon.archive.entries import Found, LeftOut
 from voiceanon.archive.lists import read_csv, read_jsonl, read_kaldi
+from voiceanon.archive.s3.sources import find_objects
+from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.shards import SHARD_SUFFIX, read_shard
 from voiceanon.errors import InputError
 from voiceanon.file_plan import Kind
@@ -41,6 +43,7 @@ def find_sources(
     ``….tar``                      its members that are named like audio
     ``folder/**/*.flac`` (quoted)  as in a folder, of those whose path matches
     any other file                 that file
+    ``s3://bucket/prefix``         audio below a prefix of a bucket, or one object
     =============================  ==============================================================
 
     Nothing is decoded, no link is followed, and memory does not grow with the number of
@@ -70,6 +73,8 @@ def find_sources(
         the iterator.
     """
     path = os.fspath(spec)
+    if is_url(path):
+        return _some(find_objects(path), f"{path!r} holds nothing")
     if not os.path.lexists(path):
         if not _GLOB.search(path):
             raise InputError(f"source {path!r} does not exist")

@@ -11,6 +11,7 @@ from typing import Any
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.run_folder import RunFolder
+from voiceanon.archive.s3.urls import is_url
 from voiceanon.version import __version__
 
 __all__ = ["Totals", "totals_of"]
@@ -45,6 +46,8 @@ class Totals:
         Ids and seconds of work for a second of audio, of the ten slowest.
     again : int
         Recordings that were begun more than once.
+    allowed_unchecked : list or None
+        Checks of the destination that were allowed to be left undone; None for a folder.
     """
 
     inputs: int = 0
@@ -58,10 +61,13 @@ class Totals:
     reasons: dict[str, int] = field(default_factory=dict)
     slowest: list[tuple[str, float]] = field(default_factory=list)
     again: int = 0
+    allowed_unchecked: list[str] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        if self.allowed_unchecked is None:
+            del plain["allowed_unchecked"]
         return {"version": __version__, **plain}
 
 
@@ -82,7 +88,10 @@ def totals_of(folder: RunFolder) -> Totals:
     reasons: Counter[str] = Counter()
     checks: Counter[str] = Counter()
     paces: list[tuple[float, str]] = []
-    name = folder.settings().run
+    settings = folder.settings()
+    name = settings.run
+    if is_url(settings.destination):
+        made.allowed_unchecked = settings.allow_unchecked
     folder.key()
     with Manifest.open(folder.manifest) as manifest:
         for _, path in folder.ledgers():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, Output
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.rebuilding import is_whole
-from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
+from voiceanon.archive.run_folder import RunFolder, Shard
 from voiceanon.archive.running import Watcher, open_ledger
-from voiceanon.archive.work import output_of, output_paths
-from voiceanon.formats.placing import TEMPORARY_PREFIX
+from voiceanon.archive.work import output_of
 
 __all__ = ["STATEMENT_NAMES", "Verification", "verify_run"]
 
@@ -69,37 +68,46 @@ def verify_run(
     watcher : Watcher, optional
         Told of damage.
     """
-    settings, found = folder.settings(), Verification()
+    place, found = place_of(folder.settings()), Verification()
     told = watcher or Watcher()
     known: set[str] = set()
     done = 0
     folder.key()
     with Manifest.open(folder.manifest) as manifest, folder.locked():
+        work_folder = folder.work_folder(Shard())
         ledgers = folder.ledgers() or [(Shard(), folder.ledger(Shard()))]
         decided = 0
         for shard, _ in ledgers:
             with open_ledger(folder, shard, manifest, watcher) as ledger:
                 for entry in manifest.shard(shard.number, shard.count):
-                    decided += _verify(entry, ledger, settings, found, known)
+                    decided += _verify(entry, ledger, place, work_folder, found, known)
                     done += 1
                     progress(done, len(manifest))
         found.undecided = len(manifest) - decided
-    found.strangers = _strangers(Path(settings.destination), known)
+        folder.remove_work_folders()
+    found.strangers = sorted(
+        name for name in place.names() if name not in known and name not in STATEMENT_NAMES
+    )
     for key in found.damaged:
         told.on_note(f"an output of {key} is damaged or gone: it is to be made again")
     return found
 
 
 def _verify(
-    entry: Entry, ledger: Ledger, settings: RunSettings, found: Verification, known: set[str]
+    entry: Entry,
+    ledger: Ledger,
+    place: Place,
+    work_folder: Path,
+    found: Verification,
+    known: set[str],
 ) -> int:
     row = ledger.get(entry.id)
     if row is None or row.state == "working":
         return 0
-    paths = output_paths(settings, entry, row)
-    known.update(str(path.relative_to(settings.destination)) for path in paths)
-    if all(_is_as_delivered(path, output) for path, output in zip(paths, row.outputs, strict=True)):
-        found.outputs += len(paths)
+    names = {entry.output + output.suffix: output for output in row.outputs}
+    known.update(names)
+    if all(_is_as_delivered(place, work_folder, *one) for one in names.items()):
+        found.outputs += len(names)
         found.bytes += sum(output.bytes for output in row.outputs)
         return 1
     found.damaged.append(entry.id)
@@ -107,21 +115,11 @@ def _verify(
     return 1
 
 
-def _is_as_delivered(path: Path, output: Output) -> bool:
-    try:
-        if path.lstat().st_size != output.bytes or output_of(path, output.suffix) != output:
+def _is_as_delivered(place: Place, work_folder: Path, name: str, output: Output) -> bool:
+    with place.reading(name, work_folder) as path:
+        try:
+            if path.lstat().st_size != output.bytes or output_of(path, output.suffix) != output:
+                return False
+        except OSError:
             return False
-    except OSError:
-        return False
-    return is_whole(path) is not None
-
-
-def _strangers(destination: Path, known: set[str]) -> list[str]:
-    found = []
-    for folder, _, names in os.walk(destination):
-        for name in names:
-            relative = os.path.relpath(os.path.join(folder, name), destination)  # noqa: PTH118
-            is_leftover = name.startswith(TEMPORARY_PREFIX)
-            if relative not in known and relative not in STATEMENT_NAMES and not is_leftover:
-                found.append(relative)
-    return sorted(found)
+        return is_whole(path) is not None

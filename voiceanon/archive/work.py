@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,10 +13,10 @@ from voiceanon.anonymizer import Anonymizer
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Output, Row
 from voiceanon.archive.opening import open_source
+from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.run_folder import RunSettings
 from voiceanon.container.voa import SUFFIX, Level
 from voiceanon.errors import CheckError, DestinationError, VoiceanonError
-from voiceanon.file_plan import make_folder
 from voiceanon.files import FileResult, anonymize_file
 from voiceanon.formats import EmptyRecordingError
 from voiceanon.formats.placing import cause
@@ -27,12 +26,11 @@ from voiceanon.storage.files import abstract_file, channel_paths
 __all__ = [
     "MOST_CHANNELS",
     "Job",
+    "existing_suffixes",
     "job_of",
     "make_work",
     "output_of",
-    "output_paths",
     "remove_outputs",
-    "taken_by",
 ]
 
 _BLOCK_BYTES = 1 << 20
@@ -53,7 +51,7 @@ class Job:
 
 
 def job_of(entry: Entry, settings: RunSettings, key: bytes, work_folder: Path) -> Job:
-    """Return the job of an entry; members of archives are read in the work folder.
+    """Return the job of an entry; what is no file by itself is read in the work folder.
 
     A recipe that draws a voice for each speaker gets a secret for each; a recording without a
     speaker is somebody of its own.
@@ -63,32 +61,18 @@ def job_of(entry: Entry, settings: RunSettings, key: bytes, work_folder: Path) -
     return Job(replace(entry, speaker=""), derive(key, *label), str(work_folder))
 
 
-def output_paths(settings: RunSettings, entry: Entry, row: Row) -> list[Path]:
-    """Return where the outputs of a row are."""
-    return [_beside(settings, entry, output.suffix) for output in row.outputs]
-
-
-def remove_outputs(settings: RunSettings, entry: Entry) -> None:
+def remove_outputs(settings: RunSettings, place: Place, entry: Entry) -> None:
     """Remove what an entry was delivered before: it is to be made again, or cannot be any more."""
-    try:
-        while (path := taken_by(settings, entry)) is not None:
-            path.unlink()
-    except OSError as error:
-        raise DestinationError(f"an output cannot be removed: {cause(error)}") from error
+    for suffix in existing_suffixes(settings, place, entry):
+        place.remove(entry.output + suffix)
 
 
-def taken_by(settings: RunSettings, entry: Entry) -> Path | None:
-    """Return a file that has the name of an output of an entry, None if there is none."""
+def existing_suffixes(settings: RunSettings, place: Place, entry: Entry) -> list[str]:
+    """Return the suffixes of outputs of an entry under which something is there."""
     suffixes = [settings.audio] if settings.audio else []
     if settings.level:
         suffixes += [SUFFIX, *(f".{number}{SUFFIX}" for number in range(1, MOST_CHANNELS + 1))]
-    places = (_beside(settings, entry, suffix) for suffix in suffixes)
-    return next(filter(os.path.lexists, places), None)
-
-
-def _beside(settings: RunSettings, entry: Entry, suffix: str) -> Path:
-    place = Path(settings.destination) / entry.output
-    return place.with_name(place.name + suffix)
+    return place.existing(entry.output, suffixes)
 
 
 def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]], Row]:
@@ -97,12 +81,12 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
     Everything that can go wrong with a recording is in the row that it returns; it counts one
     attempt. A row that is still "working" says that nothing can be delivered: the run must stop.
     """
-    recipe = settings.recipe_made()
+    recipe, destination = settings.recipe_made(), place_of(settings)
 
     def work(job: Job, tell: Callable[[float], None]) -> Row:
         began_s = time.monotonic()
         try:
-            row = _done(job, settings, recipe, tell)
+            row = _done(job, settings, destination, recipe, tell)
         except EmptyRecordingError as error:
             row = Row(job.entry.id, "empty", reason=str(error))
         except CheckError as error:
@@ -121,11 +105,15 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
     return work
 
 
-def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], None]) -> Row:
+def _done(
+    job: Job,
+    settings: RunSettings,
+    destination: Place,
+    recipe: Any,
+    tell: Callable[[float], None],
+) -> Row:
     entry = job.entry
-    place = Path(settings.destination) / entry.output
-    for folder in make_folder(place.parent):
-        _sync(folder.parent)
+    place = destination.stem(entry.output, Path(job.work_folder))
     parts = bool(settings.audio) + bool(settings.level)
     placed: list[Path] = []
     results: list[FileResult] = []
@@ -139,7 +127,7 @@ def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], 
         "language": settings.language,
     }
     try:
-        with open_source(entry, job.work_folder) as source:
+        with open_source(entry, job.work_folder, lambda: tell(0.0)) as source:
             if settings.audio:
                 path = place.with_name(place.name + settings.audio)
                 results.append(
@@ -170,7 +158,9 @@ def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], 
                 )
                 results.append(result)
                 placed += channel_paths(path, result.channels)
-        outputs = tuple(output_of(path, path.name[len(place.name) :]) for path in placed)
+        made = {path.name[len(place.name) :]: path for path in placed}
+        outputs = tuple(output_of(path, suffix) for suffix, path in made.items())
+        destination.deliver(entry.output, made, lambda: tell(1.0))
     except BaseException as error:
         # All outputs of a recording, or none. Folders stay: another worker may be about to use one.
         for path in placed:
@@ -189,18 +179,6 @@ def _done(job: Job, settings: RunSettings, recipe: Any, tell: Callable[[float], 
         channels=first.channels,
         outputs=outputs,
     )
-
-
-def _sync(folder: Path) -> None:
-    """Wait until a new folder's own name is on the disk."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise DestinationError(f"folder cannot be made: {cause(error)}") from error
 
 
 def output_of(path: Path, suffix: str) -> Output:

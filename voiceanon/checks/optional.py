@@ -21,6 +21,8 @@ _HOW = {
     "onnxruntime": "pip install 'voiceanon[eval]'",
     "torch": "pip install torch",
     "cryptography": "pip install 'voiceanon[encryption]'",
+    "boto3": "pip install 'voiceanon[s3]'",
+    "botocore": "pip install 'voiceanon[s3]'",
     "pyarrow": "pip install 'voiceanon[arrow]'",
     "keyring": "pip install keyring",
     "speechmos": "pip install --no-deps speechmos",

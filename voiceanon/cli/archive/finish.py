@@ -15,7 +15,7 @@ __all__ = ["finish"]
 
 
 def finish(
-    destination: Annotated[Path, DESTINATION],
+    destination: Annotated[str, DESTINATION],
     *,
     run: Annotated[Path | None, RUN_OPTION] = None,
     incomplete: Annotated[

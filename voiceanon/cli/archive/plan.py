@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voiceanon.cli.anonymize import AudioFormat
-from voiceanon.cli.archive.run_option import RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.archive.run_option import RUN_OPTION, located, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
 
@@ -52,11 +52,13 @@ def plan(
         str,
         typer.Argument(
             metavar="SRC",
-            help="A folder, a glob in quotes, a CSV or JSONL list, a Kaldi folder, or tar files.",
+            help="A folder, a glob in quotes, a CSV or JSONL list, a Kaldi folder, tar files, or "
+            "s3://BUCKET/PREFIX.",
         ),
     ],
     destination: Annotated[
-        Path, typer.Argument(metavar="DST", help="The folder that outputs go to.")
+        str,
+        typer.Argument(metavar="DST", help="The folder or s3://BUCKET/PREFIX that outputs go to."),
     ],
     *,
     run: Annotated[Path | None, RUN_OPTION] = None,
@@ -90,6 +92,13 @@ def plan(
     language: Annotated[
         str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
     ] = "en",
+    owner: Annotated[
+        str, typer.Option(metavar="ACCOUNT", help="Account that the bucket DST must belong to.")
+    ] = "",
+    allow_unchecked: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHECK", help="Accept a bucket although CHECK is not permitted."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what a run would take; keep nothing.")
     ] = False,
@@ -107,10 +116,15 @@ def plan(
     voiceanon archive plan recordings/ anonymous/
     voiceanon archive plan interviews.csv anonymous/ --store audio+content --recipe bottleneck
     voiceanon archive plan 'shards/*.tar' anonymous/ --dry-run
+    voiceanon archive plan s3://interviews/2024 s3://anonymous/2024 --run 2024.run
     ```
+
+    A bucket is refused unless it is known to be closed: public access blocked, no public policy,
+    no ACL, no website, encrypted, and an unsigned request answered with 403.
     """
     from voiceanon.archive.preflight import check_destination, remove_folders
     from voiceanon.archive.run_folder import RunFolder, RunSettings
+    from voiceanon.archive.s3.preflight import check_allowable
     from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_nonce
     from voiceanon.recipe import Recipe
@@ -119,8 +133,8 @@ def plan(
     audio, level = _STORES[store]
     settings = RunSettings(
         run=fresh_nonce(8).hex(),
-        source=str(Path(source).absolute()),
-        destination=str(destination.absolute()),
+        source=located(source),
+        destination=located(destination),
         recipe={"name": chosen.name, "version": chosen.version, **chosen.settings()},
         audio=f".{format_.value}" if audio else "",
         level=level,
@@ -128,16 +142,19 @@ def plan(
         check=not no_check,
         allow_unmeasured=allow_unmeasured,
         language=language,
+        owner=owner,
+        allow_unchecked=check_allowable(allow_unchecked or []),
     )
     found = find_sources(source, speaker_column=speaker_column, path_column=path_column, root=root)
+    folder = None if dry_run else run_folder(destination, run)
     made = check_destination(settings)
     try:
-        if dry_run:
+        if folder is None:
             with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
                 facts = _planned(RunFolder(Path(temporary) / "run"), settings, found)
             remove_folders(made)
         else:
-            facts = _planned(run_folder(destination, run), settings, found)
+            facts = _planned(folder, settings, found)
     except BaseException:
         remove_folders(made)
         raise
@@ -153,6 +170,7 @@ def _planned(
     from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.planning import estimate_apart
     from voiceanon.archive.preflight import check_destination
+    from voiceanon.archive.s3.urls import is_url
     from voiceanon.keys import fresh_secret
 
     key = fresh_secret()
@@ -166,7 +184,7 @@ def _planned(
                 first = f"; the first of {len(left_out)} left out: " if left_out else ""
                 first += left_out[0].reason if left_out else ""
                 raise InputError(f"no recordings found{first}")
-            if settings.keep_names:
+            if settings.keep_names and not is_url(settings.destination):
                 _refuse_taken(manifest, settings)
             taken, problem = estimate_apart(manifest, folder.manifest, settings, folder.path)
         check_destination(settings, needed_bytes=taken.output_bytes)
@@ -185,13 +203,15 @@ def _planned(
 
 def _refuse_taken(manifest: Manifest, settings: RunSettings) -> None:
     """Refuse names that are taken: a run replaces what is there, since only it is to be there."""
-    from voiceanon.archive.work import taken_by
+    from voiceanon.archive.places import place_of
+    from voiceanon.archive.work import existing_suffixes
 
+    place = place_of(settings)
     for entry in manifest:
-        there = taken_by(settings, entry)
-        if there is not None:
+        for suffix in existing_suffixes(settings, place, entry):
+            taken = f"{entry.output}{suffix}".rpartition("/")[2]
             raise DestinationError(
-                f"{there.name!r} is in the destination already; choose an empty folder"
+                f"{taken!r} is in the destination already; choose an empty folder"
             )
 
 

@@ -17,7 +17,7 @@ _MOST_SHOWN = 20
 
 
 def remove_originals(
-    destination: Annotated[Path, DESTINATION],
+    destination: Annotated[str, DESTINATION],
     *,
     run: Annotated[Path | None, RUN_OPTION] = None,
     yes: Annotated[

@@ -19,7 +19,7 @@ _INTERRUPTED = 130
 
 
 def run(
-    destination: Annotated[Path, DESTINATION],
+    destination: Annotated[str, DESTINATION],
     *,
     run_: Annotated[Path | None, RUN_OPTION] = None,
     workers: Annotated[

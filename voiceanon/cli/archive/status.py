@@ -14,7 +14,7 @@ __all__ = ["status"]
 
 
 def status(
-    destination: Annotated[Path, DESTINATION],
+    destination: Annotated[str, DESTINATION],
     *,
     run: Annotated[Path | None, RUN_OPTION] = None,
     json_line: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,

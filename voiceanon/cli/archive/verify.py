@@ -17,7 +17,7 @@ _MOST_SHOWN = 10
 
 
 def verify(
-    destination: Annotated[Path, DESTINATION],
+    destination: Annotated[str, DESTINATION],
     *,
     run: Annotated[Path | None, RUN_OPTION] = None,
     json_line: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
