@@ -22,6 +22,7 @@ _HOW = {
     "torch": "pip install torch",
     "cryptography": "pip install 'voiceanon[encryption]'",
     "pyarrow": "pip install 'voiceanon[arrow]'",
+    "ray": "pip install 'voiceanon[ray]'",
     "keyring": "pip install keyring",
     "speechmos": "pip install --no-deps speechmos",
     "distillmos": "pip install --no-deps distillmos xls-r-sqa",
