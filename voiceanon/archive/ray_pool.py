@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import secrets
 import signal
+import socket
+import sys
 import time
 import warnings
 from collections import deque
@@ -25,6 +27,7 @@ __all__ = ["RayPool"]
 
 _POLL_S = 1.0
 _SILENT_S = 60.0  # a keeper answers within seconds; one that does not for so long is lost
+_CONNECT_S = 10.0
 _START_S = 600.0  # nodes may have to be hired first
 _MOST_LOST = 3  # a recording that was in hand on so many nodes that went is given up
 _MOST_FAILED_STARTS = 5
@@ -295,6 +298,13 @@ def _next(waiting: Iterator[tuple[Any, Any]]) -> _Task | None:
 def _connect(ray: Any, address: str | None) -> None:
     if address is not None and address.startswith("ray://"):
         raise InputError("a Ray client's address is not supported: run it on a node of the cluster")
+    host, colon, port = (address or os.environ.get("RAY_ADDRESS", "")).rpartition(":")
+    if colon and port.isdecimal():
+        try:
+            # Ray itself would try for minutes.
+            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise InputError(f"no Ray cluster can be reached: {cause(error)}") from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
     handler = signal.getsignal(signal.SIGTERM)
     try:
@@ -378,5 +388,18 @@ class _Keeper:
     def _living(self) -> Worker:
         if self._worker is None:
             context = multiprocessing.get_context("spawn")
-            self._worker = Worker(context, self._make_work, self._settings)
+            with _no_program():
+                self._worker = Worker(context, self._make_work, self._settings)
         return self._worker
+
+
+@contextlib.contextmanager
+def _no_program() -> Iterator[None]:
+    """Keep a new process from importing Ray's own program, as spawning one would have it do."""
+    program = sys.modules["__main__"].__dict__
+    hidden = {name: program.pop(name) for name in ("__file__", "__spec__") if name in program}
+    program["__spec__"] = None
+    try:
+        yield
+    finally:
+        program.update(hidden)
