@@ -397,7 +397,8 @@ class _Keeper:
 def _no_program() -> Iterator[None]:
     """Keep a new process from importing Ray's own program, as spawning one would have it do."""
     program = sys.modules["__main__"].__dict__
-    hidden = {name: program.pop(name) for name in ("__file__", "__spec__") if name in program}
+    names = ("__file__", "__spec__")
+    hidden: dict[str, Any] = {name: program.pop(name) for name in names if name in program}
     program["__spec__"] = None
     try:
         yield
