@@ -72,6 +72,33 @@ def make_dying_estimate(run):
     return do
 
 
+def make_stranded(settings):
+    """Return work that stays at the recording talk-1.wav the first time, and says on which node."""
+
+    def fault(job):
+        mark = Path(settings.destination).with_name("node")
+        if not mark.exists():
+            mark.with_suffix(".part").write_text(str(parent_of(os.getppid())))
+            mark.with_suffix(".part").rename(mark)
+            time.sleep(LONG_S)
+
+    return _make(settings, "talk-1.wav", fault)
+
+
+def make_lost(settings):
+    """Return work whose keeper on its node is killed by the recording talk-1.wav, each time."""
+
+    def fault(_job):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(LONG_S)
+
+    return _make(settings, "talk-1.wav", fault)
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 if __name__ == "__main__":
     import archive_faults  # by its name: workers cannot import what belongs to a program
 

@@ -5,15 +5,19 @@ import os
 import re
 import shlex
 import signal
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
+import archive_runs
 import pytest
 import soundfile
 from synthetic_people import write_corpus
 
 import voiceanon
 from voiceanon import errors
+from voiceanon.archive.running import run_shard
 from voiceanon.cli.app import main
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +35,8 @@ BLOCKS = [
     for lines in COMMANDS
     if lines
 ]
+SLURM = re.search(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1]
+KUBERNETES = re.search(r'command: \[sh, -c, "(.*)"\]', README)[1]
 RECIPE = next(code for _, code in PYTHON if "from_toml" in code).split('"""')[1]
 
 
@@ -63,6 +69,8 @@ def test_the_readme_has_code_of_every_kind():
         "datasets",
         "audiomentations",
         "ray",
+        "dask",
+        "pyspark",
     }
     assert len(BLOCKS) >= 5
     assert README.count("```python") == len(PYTHON)
@@ -108,6 +116,40 @@ def test_commands_end_with_0_one_after_the_other(commands, folder, capsys):
     finally:
         os.umask(umask)
         signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "variable", "first"),
+    [(SLURM, "SLURM_ARRAY_TASK_ID", 1), (KUBERNETES, "JOB_COMPLETION_INDEX", 0)],
+)
+def test_shards_of_an_array_are_the_whole(script, variable, first, folder):
+    """The scripts of the README, as plain processes that start together, each told its number."""
+    source = archive_runs.make_recordings(folder / "in", 6)
+    run = archive_runs.plan(folder, source, "archive")
+    whole = archive_runs.twin(run, "whole")
+    run_shard(whole)
+    program = folder / "bin" / "voiceanon"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{archive_runs.PROGRAM}" "$@"\n')
+    program.chmod(0o700)
+    assert script.count("16") == 1 + ("--array=1-16" in script)
+    script = script.replace("16", "3").replace("/data/archive", "archive")
+    environment = {**archive_runs.ENVIRONMENT, "SLURM_CPUS_PER_TASK": "1"}
+    environment["PATH"] = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    tasks = [
+        subprocess.Popen(
+            ["bash", "-c", script],
+            env={**environment, variable: str(number)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for number in range(first, first + 3)
+    ]
+    said = [task.communicate()[1] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0, 0], said
+    assert len(run.ledgers()) == 3
+    assert archive_runs.outputs(run) == archive_runs.outputs(whole) != {}
 
 
 def test_the_table_of_settings_is_the_recipe():

@@ -14,17 +14,54 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-__all__ = ["Died", "Pool"]
+__all__ = [
+    "STOP_WITHIN_S",
+    "AnyPool",
+    "Died",
+    "MakePool",
+    "Pool",
+    "Work",
+    "Worker",
+    "one_thread_each",
+]
+
+STOP_WITHIN_S = 8.0
+"""From asking a worker to stop until it is killed."""
 
 _POLL_S = 1.0
-_GRACE_S = 8.0  # from asking a worker to stop until it is killed
 _ADDRESS_SPACE = 6 << 30
 _OPEN_FILES = 256
 _STOPPED = 128 + signal.SIGTERM  # how a worker ends that was asked to stop
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Work = Callable[[Any, Callable[[float], None]], Any]
+
+
+class AnyPool(Protocol):
+    """What a run needs of workers, wherever they are: see `Pool`."""
+
+    def map(
+        self,
+        jobs: Iterable[tuple[Any, Any]],
+        on_progress: Callable[[Any, float], None],
+        on_turn: Callable[[], None] = ...,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield what becomes of each job."""
+
+    def close(self) -> bool:
+        """Stop every worker."""
+
+
+MakePool = Callable[[int, Callable[[Any], Work], object, float], AnyPool]
+"""Given the number of workers, what makes their work, its settings, and when one is stuck."""
+
+
+def one_thread_each() -> None:
+    """Have processes that begin from here compute on one thread: they are the parallelism."""
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
 
 
 class Died(Exception):  # noqa: N818 (what happened, not a mistake)
@@ -51,8 +88,8 @@ class Pool:
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._make_work, self._settings, self._stuck_s = make_work, settings, stuck_s
-        self._idle = [_Worker(self._context, make_work, settings) for _ in range(workers)]
-        self._busy: dict[Connection, _Worker] = {}
+        self._idle = [Worker(self._context, make_work, settings) for _ in range(workers)]
+        self._busy: dict[Connection, Worker] = {}
 
     def map(
         self,
@@ -115,30 +152,47 @@ class Pool:
         workers = [*self._idle, *self._busy.values()]
         for worker in workers:
             worker.ask_to_stop()
-        until_s = time.monotonic() + _GRACE_S
+        until_s = time.monotonic() + STOP_WITHIN_S
         ended = [worker.stop(max(0.0, until_s - time.monotonic())) for worker in workers]
         self._idle, self._busy = [], {}
         return all(ended)
 
-    def _living(self, worker: _Worker) -> _Worker:
+    def _living(self, worker: Worker) -> Worker:
         """The same worker, or a new one if it was killed while it had nothing to do."""
         if worker.is_alive():
             return worker
         worker.stop()
-        return _Worker(self._context, self._make_work, self._settings)
+        return Worker(self._context, self._make_work, self._settings)
 
-    def _freed(self, worker: _Worker, result: object) -> tuple[Any, Any]:
+    def _freed(self, worker: Worker, result: object) -> tuple[Any, Any]:
         del self._busy[worker.pipe]
         name = worker.name
         if isinstance(result, Died):
             worker.stop()
-            worker = _Worker(self._context, self._make_work, self._settings)
+            worker = Worker(self._context, self._make_work, self._settings)
         self._idle.append(worker)
         return name, result
 
 
-class _Worker:
-    """One process and the pipe to it."""
+class Worker:
+    """One process with limits, and the pipe to it.
+
+    Parameters
+    ----------
+    context : multiprocessing context
+        How it is started.
+    make_work, settings
+        As for `Pool`.
+
+    Attributes
+    ----------
+    pipe : Connection
+        To wait for what it says.
+    name : object
+        Of the job that it has.
+    heard_s : float
+        When it was last given or said something.
+    """
 
     def __init__(self, context: Any, make_work: Callable[[Any], Work], settings: object) -> None:
         self.pipe, theirs = context.Pipe()
@@ -156,20 +210,29 @@ class _Worker:
         theirs.close()
 
     def is_alive(self) -> bool:
+        """Whether the process is there."""
         return self._process.is_alive()
 
     def give(self, name: object, job: object) -> None:
+        """Have it do a job."""
         self.name, self.heard_s = name, time.monotonic()
         # A worker that died while it had nothing to do shows when its answer is awaited.
         with contextlib.suppress(OSError):
             self.pipe.send(job)
 
     def take(self) -> tuple[str, Any]:
+        """Return what it says: ("progress", share) or ("done", result), `Died` if it ended.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If somebody else asked it to stop.
+        """
         self.heard_s = time.monotonic()
         try:
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
-            self._process.join(_GRACE_S)
+            self._process.join(STOP_WITHIN_S)
             code = self._process.exitcode
             if code in (_STOPPED, -signal.SIGTERM):
                 raise KeyboardInterrupt from None
@@ -178,6 +241,7 @@ class _Worker:
         return kind, value
 
     def ask_to_stop(self) -> None:
+        """Have it remove what it has not finished, and end."""
         with contextlib.suppress(ValueError):
             self._process.terminate()
 

@@ -14,7 +14,7 @@ from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, LedgerError, Row
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.places import Place, place_of
-from voiceanon.archive.pool import Died, Pool
+from voiceanon.archive.pool import Died, MakePool, Pool, one_thread_each
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
@@ -32,7 +32,6 @@ MOST_ATTEMPTS = 3
 _STUCK_S = 180.0
 _CHECK_EVERY_S = 600.0  # a bucket can be opened while a run goes on
 _FINAL = {"done", "held", "failed", "empty"}
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass
@@ -61,6 +60,7 @@ def run_shard(
     workers: int = 1,
     retry: bool = False,
     watcher: Watcher | None = None,
+    make_pool: MakePool | None = None,
 ) -> dict[str, int]:
     """Work on every recording of a shard that is not decided yet; return how many are what.
 
@@ -80,6 +80,8 @@ def run_shard(
         Whether recordings that failed or were held are tried again.
     watcher : Watcher, optional
         Who is told.
+    make_pool : callable, optional
+        What starts the workers, in place of `Pool`: processes of this machine.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def run_shard(
                 work_folder = folder.work_folder(shard)
                 jobs = ((one, job_of(one, settings, key, work_folder)) for one in entries)
                 try:
-                    is_clean = _work_through(jobs, ledger, settings, workers, watcher)
+                    is_clean = _work_through(jobs, ledger, settings, workers, watcher, make_pool)
                 finally:
                     shutil.rmtree(work_folder, ignore_errors=True)
                 if not is_clean and shard.count == 1:
@@ -153,6 +155,7 @@ def _work_through(
     settings: RunSettings,
     workers: int,
     watcher: Watcher,
+    make_pool: MakePool | None,
 ) -> bool:
     """Return whether every worker could remove what it had not finished."""
     place, checked_s = place_of(settings), time.monotonic()
@@ -164,10 +167,10 @@ def _work_through(
             check_destination(settings)
             checked_s = time.monotonic()
 
-    for name in _THREADS:  # one each: the workers are the parallelism
-        os.environ.setdefault(name, "1")
+    one_thread_each()
     try:
-        pool = Pool(workers, make_work, settings, _STUCK_S)
+        # Where the source is, a worker is told recording by recording.
+        pool = (make_pool or Pool)(workers, make_work, replace(settings, source=""), _STUCK_S)
     except OSError as error:
         raise DestinationError(f"no worker can be started: {cause(error)}") from error
     begun: dict[str, Row] = {}

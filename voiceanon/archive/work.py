@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Job:
     """One recording for a worker, with a secret that draws its voice and no other."""
 
     entry: Entry
-    secret: bytes
+    secret: bytes = field(repr=False)  # not for logs
     work_folder: str
 
 

@@ -24,6 +24,7 @@ _HOW = {
     "boto3": "pip install 'voiceanon[s3]'",
     "botocore": "pip install 'voiceanon[s3]'",
     "pyarrow": "pip install 'voiceanon[arrow]'",
+    "ray": "pip install 'voiceanon[ray]'",
     "keyring": "pip install keyring",
     "speechmos": "pip install --no-deps speechmos",
     "distillmos": "pip install --no-deps distillmos xls-r-sqa",
