@@ -53,6 +53,7 @@ def folder(tmp_path, monkeypatch):
     write_corpus(tmp_path / "corpus", range(5))
     write_corpus(tmp_path / "others", range(20, 24))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     return tmp_path
 
 
@@ -97,6 +98,8 @@ def test_python_runs(number, folder):
     finally:
         if needs == "ray":  # its cluster would go on beside the tests that follow
             sys.modules["ray"].shutdown()
+        if needs == "pyspark":
+            sys.modules["pyspark.sql"].SparkSession.builder.getOrCreate().stop()
     for path in folder.rglob("*"):
         if path.suffix in (".wav", ".flac") and path.name not in before:
             assert soundfile.info(path).frames > 0
