@@ -126,7 +126,7 @@ def test_outputs_are_the_local_engines_and_logs_tell_nothing(cluster, run, runs)
     assert_as_local(run, wanted)
     logs = [path for path in session(cluster).rglob("*") if path.is_file()]
     assert len(logs) > 5
-    assert any(b"_Keeper" in path.read_bytes() for path in logs)
+    assert any(b"Keeper" in path.read_bytes() for path in logs)
     secrets = [KEY]
     with Manifest.open(run.manifest) as manifest:
         secrets += [job_of(entry, run.settings(), KEY, run.path).secret for entry in manifest]
