@@ -222,3 +222,33 @@ def test_closing_twice_and_after_an_error_keeps_what_was_put(path):
     ledger.close()
     with Ledger(path, "run") as ledger:
         assert ledger.get(some_row(1).id) == some_row(1)
+
+
+def test_a_commit_that_was_interrupted_half_way_is_no_damage(path):
+    """Ctrl-C came after what was noted had gone to the disk and before more could be."""
+    with Ledger(path, "run") as ledger:
+        ledger.put(some_row(1))
+        real, ledger._base = ledger._base, Interrupted(ledger._base)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.commit()
+        ledger._base = real
+        ledger.put(some_row(2))
+        ledger.commit()
+        ledger.commit()
+    with Ledger(path, "run") as ledger:
+        assert len(ledger) == 2
+
+
+class Interrupted:
+    """A database that is interrupted when a transaction begins."""
+
+    def __init__(self, base):
+        self._base = base
+
+    def __getattr__(self, name):
+        return getattr(self._base, name)
+
+    def execute(self, command):
+        if command == "BEGIN":
+            raise KeyboardInterrupt
+        return self._base.execute(command)

@@ -126,7 +126,7 @@ def test_outputs_are_the_local_engines_and_logs_tell_nothing(cluster, run, runs)
     assert_as_local(run, wanted)
     logs = [path for path in session(cluster).rglob("*") if path.is_file()]
     assert len(logs) > 5
-    assert any(b"_Keeper" in path.read_bytes() for path in logs)
+    assert any(b"Keeper" in path.read_bytes() for path in logs)
     secrets = [KEY]
     with Manifest.open(run.manifest) as manifest:
         secrets += [job_of(entry, run.settings(), KEY, run.path).secret for entry in manifest]
@@ -208,11 +208,7 @@ def test_a_recording_that_ends_its_worker_fails_alone(
 def test_stopped_and_resumed_by_the_other_engine(cluster, run, runs, number):
     _, wanted = runs
     place = destination(run)
-    process = start("run", place, "--engine", "ray", "--ray-address", cluster.address)
-    until_s = time.monotonic() + 60
-    while process.poll() is None and not list(place.glob("*/*.flac")):
-        assert time.monotonic() < until_s
-        time.sleep(0.005)
+    process = begun(cluster, place)
     asked_s = time.monotonic()
     os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
@@ -225,6 +221,26 @@ def test_stopped_and_resumed_by_the_other_engine(cluster, run, runs, number):
     assert all(row.attempts == 0 for row in rows_by_name(run).values() if row and not row.outputs)
     run_shard(run)
     assert_as_local(run, wanted)
+
+
+@pytest.mark.slow
+def test_killed_and_resumed(cluster, run, runs):
+    _, wanted = runs
+    process = begun(cluster, destination(run))
+    process.kill()
+    process.communicate()
+    run_shard(run, workers=2, make_pool=on_ray(cluster, run))
+    assert_as_local(run, wanted)
+
+
+def begun(cluster, place):
+    """Start a run, and return when it has delivered something."""
+    process = start("run", place, "--engine", "ray", "--ray-address", cluster.address)
+    until_s = time.monotonic() + 60
+    while process.poll() is None and not list(place.glob("*/*.flac")):
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
+    return process
 
 
 @pytest.mark.slow

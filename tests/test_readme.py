@@ -53,6 +53,7 @@ def folder(tmp_path, monkeypatch):
     write_corpus(tmp_path / "corpus", range(5))
     write_corpus(tmp_path / "others", range(20, 24))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     return tmp_path
 
 
@@ -85,13 +86,20 @@ def test_the_attackers_are_those_that_exist():
         assert told[name].startswith("original" if attacker.sides[0] == "o" else "anonymized")
 
 
+@pytest.mark.filterwarnings("ignore:PySpark:FutureWarning")  # of pandas to come
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_python_runs(number, folder):
     needs, code = PYTHON[number]
     if needs and importlib.util.find_spec(needs) is None:
         pytest.skip(f"{needs} is not installed")
     before = {path.name for path in folder.rglob("*")}
-    exec(compile(code, f"README.md, example {number + 1}", "exec"), {"__name__": "readme"})
+    try:
+        exec(compile(code, f"README.md, example {number + 1}", "exec"), {"__name__": "readme"})
+    finally:
+        if needs == "ray":  # its cluster would go on beside the tests that follow
+            sys.modules["ray"].shutdown()
+        if needs == "pyspark":
+            sys.modules["pyspark.sql"].SparkSession.builder.getOrCreate().stop()
     for path in folder.rglob("*"):
         if path.suffix in (".wav", ".flac") and path.name not in before:
             assert soundfile.info(path).frames > 0

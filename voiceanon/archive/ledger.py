@@ -278,7 +278,8 @@ class Ledger:
     def commit(self) -> None:
         """Put everything noted on the disk."""
         with _translated():
-            self._base.execute("COMMIT")
+            if self._base.in_transaction:  # not if Ctrl-C came between the two the last time
+                self._base.execute("COMMIT")
             self._base.execute("BEGIN")
         self._last_commit_s = time.monotonic()
 
