@@ -121,7 +121,9 @@ def run(
 
 def _on_ray(folder: RunFolder, address: str | None, watcher: Watcher) -> MakePool:
     from voiceanon.archive.ray_pool import RayPool
+    from voiceanon.archive.s3.urls import is_url
 
-    destination = Path(folder.settings().destination)
-    shared = [folder.path, destination]
+    destination = folder.settings().destination
+    # A bucket is seen from everywhere.
+    shared = [folder.path] if is_url(destination) else [folder.path, Path(destination)]
     return partial(RayPool, address=address, shared=shared, on_note=watcher.on_note)
