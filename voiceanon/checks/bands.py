@@ -12,6 +12,7 @@ from voiceanon.checks.sound import RATE_HZ
 __all__ = ["mel_power", "slaney_weights", "whisper_bands"]
 
 _WIDTH, _HOP = 400, 160  # 25 ms every 10 ms
+_FRAMES_AT_ONCE = 500
 
 Real = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -42,8 +43,14 @@ def mel_power(samples: Float32, bands: int) -> Real:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WIDTH)[::_HOP]
     frames = frames[: max(len(samples) // _HOP, 1)]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WIDTH) / _WIDTH)
-    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
-    return np.asarray(power @ slaney_weights(bands, _WIDTH))
+    weights = slaney_weights(bands, _WIDTH)
+    made = np.empty((len(frames), bands))
+    # Some seconds at a time: spectra take far more memory than bands.
+    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+        part = frames[start : start + _FRAMES_AT_ONCE]
+        power = np.abs(np.fft.rfft(part * window, axis=1)) ** 2
+        made[start : start + len(part)] = power @ weights
+    return made
 
 
 @cache

@@ -15,6 +15,7 @@ Real = npt.NDArray[np.float64]
 COPY_CORRELATION = 0.9
 _BLOCK = 4096  # 0.26 s at 16 kHz
 _AUDIBLE = 1e-4  # of the loudest stretch's energy
+_BLOCKS_AT_ONCE = 16
 _LAG = 2048  # 0.13 s: how far a copy may be displaced
 
 
@@ -55,7 +56,21 @@ def _block_correlations(original: Samples, anonymized: Samples) -> Real:
         return np.zeros(0)
     blocks = made[: count * _BLOCK].reshape(count, _BLOCK)
     around = np.lib.stride_tricks.sliding_window_view(source, size)[::_BLOCK][:count]
-    fft_size = 1 << int(np.ceil(np.log2(size)))
+    # Some seconds at a time: of every block all lags are looked at.
+    parts = [
+        _correlated(
+            around[start : start + _BLOCKS_AT_ONCE], blocks[start : start + _BLOCKS_AT_ONCE]
+        )
+        for start in range(0, count, _BLOCKS_AT_ONCE)
+    ]
+    found, own, loudest = (np.concatenate(each) for each in zip(*parts, strict=True))
+    audible = (own > _AUDIBLE * own.max()) & (loudest > _AUDIBLE * loudest.max())
+    return np.asarray(found[audible])
+
+
+def _correlated(around: Real, blocks: Real) -> tuple[Real, Real, Real]:
+    """The largest correlation of each block, its energy, and the largest energy it is held to."""
+    fft_size = 1 << int(np.ceil(np.log2(around.shape[1])))
     crossed = np.fft.irfft(
         np.fft.rfft(around, fft_size) * np.fft.rfft(blocks, fft_size).conj(), fft_size
     )[:, : 2 * _LAG + 1]
@@ -63,7 +78,6 @@ def _block_correlations(original: Samples, anonymized: Samples) -> Real:
     running = np.cumsum(np.pad(around**2, ((0, 0), (1, 0))), axis=1)
     energy = running[:, _BLOCK:] - running[:, : 2 * _LAG + 1]
     own = (blocks**2).sum(1, keepdims=True)
-    loudest = energy.max(1)
-    audible = (own[:, 0] > _AUDIBLE * own.max()) & (loudest > _AUDIBLE * loudest.max())
-    norm = np.sqrt(np.maximum(own * energy, 1e-12 * own * energy.max(1, keepdims=True) + 1e-20))
-    return np.asarray((np.abs(crossed) / norm).max(1)[audible])
+    loudest = energy.max(1, keepdims=True)
+    norm = np.sqrt(np.maximum(own * energy, 1e-12 * own * loudest + 1e-20))
+    return (np.abs(crossed) / norm).max(1), own[:, 0], loudest[:, 0]

@@ -24,6 +24,8 @@ HOP_S = 0.01
 # From deep male voices to children's.
 LOWEST_F0_HZ, HIGHEST_F0_HZ = 60.0, 600.0
 
+_FRAMES_AT_ONCE = 500
+
 
 @dataclass(frozen=True)
 class F0Track:
@@ -112,14 +114,14 @@ def voicing_track(samples: npt.NDArray[np.floating]) -> F0Track:
     bare = np.fft.irfft(np.abs(np.fft.rfft(window, 1024)) ** 2)
     lags = np.arange(int(rate / HIGHEST_F0_HZ), int(rate / LOWEST_F0_HZ))
     f0_hz = np.zeros(len(frames))
-    # A minute at a time: memory does not grow with the recording.
-    for start in range(0, len(frames), 6000):
-        part = frames[start : start + 6000]
+    # Some seconds at a time: memory does not grow with the recording.
+    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+        part = frames[start : start + _FRAMES_AT_ONCE]
         part = (part - part.mean(1, keepdims=True)) * window
         correlation = np.fft.irfft(np.abs(np.fft.rfft(part, 1024)) ** 2)
         normal = correlation[:, lags] / (correlation[:, :1] + 1e-12) / (bare[lags] / bare[0])
         # A period repeats at its multiples: the shortest of equals is meant.
         best = (normal - 0.02 * np.log2(lags / lags[0])).argmax(1)
         strength = np.take_along_axis(normal, best[:, None], 1)[:, 0]
-        f0_hz[start : start + 6000] = np.where(strength > 0.5, rate / lags[best], 0.0)
+        f0_hz[start : start + len(part)] = np.where(strength > 0.5, rate / lags[best], 0.0)
     return F0Track(f0_hz, hop / rate, "autocorrelation (Boersma 1993)")
