@@ -169,17 +169,15 @@ def lag_between_s(original: Level, anonymized: Level) -> float:
 
 
 def _lag_s(original: Level, anonymized: Level) -> float:
-    from scipy.signal import correlate
-
     first, second = (
         np.maximum(level.smooth_db, _DEEPEST_DB) - _DEEPEST_DB for level in (original, anonymized)
     )
     # Beyond both ends lies silence, so that a recording correlates best with itself unmoved.
     most = round(MAX_LAG_S / FRAME_HOP_S)
-    both = correlate(second, first, mode="full", method="fft")
-    zero = len(first) - 1
-    lags = np.arange(max(-most, -zero), min(most, len(second) - 1) + 1)
-    near = both[zero + lags]
+    size = 1 << (len(first) + len(second)).bit_length()
+    both = np.fft.irfft(np.fft.rfft(second, size) * np.fft.rfft(first, size).conj(), size)
+    lags = np.arange(max(-most, 1 - len(first)), min(most, len(second) - 1) + 1)
+    near = both[lags]  # negative ones lie at the end
     best = int(np.argmax(near))
     # A copy of any offset within a frame lies between two frames.
     offset = 0.0
