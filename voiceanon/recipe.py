@@ -263,7 +263,7 @@ class Recipe:
 
 _NAMED: dict[str, dict[str, Any]] = {
     "template": {},
-    "bottleneck": {"removal": "bottleneck", "pitch_levels": 1, "level_steps": 2},
+    "bottleneck": {"removal": "bottleneck", "pitch_levels": 4},
     "resynthesis": {
         "removal": "none",
         "pitch_levels": 0,
