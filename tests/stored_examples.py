@@ -22,7 +22,8 @@ def abstractions(draw: st.DrawFn) -> Abstraction:
     frames, digits = draw(st.integers(0, 40)), draw(st.integers(1, 6))
     rate = draw(st.sampled_from([8_000, 11_025, 16_000, 44_100, 192_000]))
     about = frames * rate // 50
-    n_samples = draw(st.integers(max(0, about - rate // 25), about + rate // 25))
+    # Two frames either way, less what was rounded off.
+    n_samples = draw(st.integers(max(0, about - rate // 25 + 1), about + rate // 25))
 
     def values(shape: tuple[int, ...], low: int, high: int) -> np.ndarray:
         usual = st.integers(low, high)
