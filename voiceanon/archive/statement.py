@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from heapq import nlargest
@@ -18,7 +19,7 @@ __all__ = ["Totals", "totals_of"]
 
 _MOST_REASONS = 20
 _SLOWEST = 10
-_NUMBERS = str.maketrans("0123456789", "##########")
+_NUMBER = re.compile(r"(?<![A-Za-z])\d+(?:\.\d+)?")
 
 
 @dataclass
@@ -111,7 +112,7 @@ def totals_of(folder: RunFolder) -> Totals:
                         pace = (row.elapsed_s / max(row.duration_s, 1.0), row.id)
                         paces = nlargest(_SLOWEST, [*paces, pace])
                     elif row.state in ("held", "failed"):
-                        reasons[f"{row.state}: {row.reason.translate(_NUMBERS)}"] += 1
+                        reasons[f"{row.state}: {_NUMBER.sub('#', row.reason)}"] += 1
         left_out = Counter(one.status for one in manifest.left_out())
         states["failed"] += left_out.pop("failed", 0)
         states["skipped"] = sum(left_out.values())
