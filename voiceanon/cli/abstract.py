@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.anonymize import read_secret
+from voiceanon.cli.anonymize import chosen_recipe, read_secret
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.file_plan import Job, Kind, plan_files
@@ -95,10 +95,9 @@ def abstract(
     """
     from voiceanon.container.key_sources import read_key
     from voiceanon.container.voa import SUFFIX, Level
-    from voiceanon.recipe import Recipe
     from voiceanon.storage.files import abstract_file
 
-    chosen = Recipe.read(recipe) if recipe.lower().endswith(".toml") else Recipe.named(recipe)
+    chosen = chosen_recipe(recipe)
     secret = None if secret_file is None else read_secret(secret_file)
     sealed = None if key is None else read_key(key)
     plan = plan_files(inputs, out, kind=Kind(outputs=(SUFFIX,)))

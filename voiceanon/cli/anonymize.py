@@ -18,8 +18,9 @@ from voiceanon.files import FileResult, anonymize_file
 
 if TYPE_CHECKING:
     from voiceanon.anonymizer import Anonymizer
+    from voiceanon.recipe import Recipe
 
-__all__ = ["AudioFormat", "anonymize", "make_anonymizer", "read_secret"]
+__all__ = ["AudioFormat", "anonymize", "chosen_recipe", "make_anonymizer", "read_secret"]
 
 
 class AudioFormat(str, enum.Enum):
@@ -131,14 +132,18 @@ def make_anonymizer(
 ) -> tuple[Anonymizer, str]:
     """Return what the options of the command line ask for, and the recipe's name."""
     from voiceanon.anonymizer import Anonymizer
-    from voiceanon.recipe import Recipe
 
-    if recipe.lower().endswith(".toml"):
-        chosen = Recipe.read(recipe, allow_unprotected=allow_unprotected)
-    else:
-        chosen = Recipe.named(recipe, allow_unprotected=allow_unprotected)
+    chosen = chosen_recipe(recipe, allow_unprotected=allow_unprotected)
     secret = None if secret_file is None else read_secret(secret_file)
     return Anonymizer(chosen, secret=secret), chosen.name
+
+
+def chosen_recipe(name: str, *, allow_unprotected: bool = False) -> Recipe:
+    """Return the recipe that an option names: one of the package's, or a TOML file."""
+    from voiceanon.recipe import Recipe
+
+    read = Recipe.read if name.lower().endswith(".toml") else Recipe.named
+    return read(name, allow_unprotected=allow_unprotected)
 
 
 def read_secret(path: Path) -> bytes:

@@ -22,14 +22,13 @@ from voiceanon.cli.collect import collect
 from voiceanon.cli.describe import describe
 from voiceanon.cli.doctor import doctor
 from voiceanon.cli.evaluate import evaluate
+from voiceanon.cli.exit_codes import INTERRUPTED, UNEXPECTED
 from voiceanon.cli.render import render
 from voiceanon.cli.terminal import complain, quiet_libraries
 from voiceanon.errors import VoiceanonError
 
-__all__ = ["INTERRUPTED", "UNEXPECTED", "app", "main"]
+__all__ = ["app", "main"]
 
-UNEXPECTED = 1
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="voiceanon",

@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from voiceanon.cli.anonymize import make_anonymizer
+from voiceanon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from voiceanon.cli.stage_progress import StageProgress
 from voiceanon.cli.stop_request import StopRequest
 from voiceanon.cli.terminal import complain, note, print_json, printable
 
 __all__ = ["challenge"]
-
-_SOME_FAILED = 3
-_INTERRUPTED = 130
 
 
 def challenge(
@@ -69,7 +67,7 @@ def challenge(
             result = anonymize_data_folder(source, out, anonymizer, advance)
     except KeyboardInterrupt:
         complain("interrupted: the folder has no tables yet; remove it and start again")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     for name, reason in result.failures:
         complain(f"{printable(name)}: {reason}")
     if result.not_copied:
@@ -87,4 +85,4 @@ def challenge(
     else:
         note(f"{len(result.delivered)} recordings anonymized in {result.destination}")
     if result.failures:
-        raise typer.Exit(_SOME_FAILED)
+        raise typer.Exit(SOME_FAILED)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voiceanon.cli.exit_codes import NOT_PASSED
 from voiceanon.cli.terminal import note, print_json, printable, results
 from voiceanon.errors import InputError, VoiceanonError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-_NOT_PASSED = 4
 _COLOURS = {"pass": "green", "not measured": "yellow", "hold": "yellow", "fail": "red"}
 _LONGEST_TEXT = 1 << 20
 
@@ -88,7 +88,7 @@ def check(
     else:
         _show(report)
     if str(report.verdict) != "pass":
-        raise typer.Exit(_NOT_PASSED)
+        raise typer.Exit(NOT_PASSED)
 
 
 def _speaker_model(spec: str) -> Any:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voiceanon.cli.anonymize import chosen_recipe
+from voiceanon.cli.exit_codes import INTERRUPTED
 from voiceanon.cli.stage_progress import StageProgress
 from voiceanon.cli.stop_request import StopRequest
 from voiceanon.cli.terminal import complain, note, print_json, printable, results
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-_INTERRUPTED = 130
 _OWN_FILES = ("report.html", "results.json", "statement.md", "examples", "cache")
 _CHALLENGE = "challenge-"  # and a variant's name: the challenge's own result file
 
@@ -188,7 +189,7 @@ def evaluate(
             )  # fmt: skip
     except KeyboardInterrupt:
         complain("interrupted; start it again with the same REPORT and it goes on")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     _write(found, out)
     _show(found, out, json_lines)
 
@@ -208,13 +209,10 @@ def _settings(
     abstractions: bool,
 ) -> Settings:
     from voiceanon.privacy.settings import Settings
-    from voiceanon.recipe import Recipe
 
-    chosen = []
-    for name in recipes or ["bottleneck" if abstractions else "default"]:
-        # Nothing is delivered to anybody here, so the vocoder alone may be measured too.
-        read = Recipe.read if name.lower().endswith(".toml") else Recipe.named
-        chosen.append(read(name, allow_unprotected=True))
+    # Nothing is delivered to anybody here, so the vocoder alone may be measured too.
+    names = recipes or ["bottleneck" if abstractions else "default"]
+    chosen = [chosen_recipe(name, allow_unprotected=True) for name in names]
     return Settings(
         recipes=tuple(chosen),
         baselines=tuple(_names(baselines)),

@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from voiceanon.cli.abstract import KEY_OPTION
-from voiceanon.cli.anonymize import AudioFormat, read_secret
+from voiceanon.cli.anonymize import AudioFormat, chosen_recipe, read_secret
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.file_plan import Job, Kind, plan_files
 from voiceanon.files import FileResult
-from voiceanon.recipe import VOICES, Recipe
+from voiceanon.recipe import VOICES
 
 __all__ = ["render"]
 
@@ -76,7 +76,7 @@ def render(
     from voiceanon.container.voa import SUFFIX, looks_like_voa
     from voiceanon.storage.files import render_file
 
-    chosen = Recipe.read(recipe) if recipe.lower().endswith(".toml") else Recipe.named(recipe)
+    chosen = chosen_recipe(recipe)
     if voice is not None:
         chosen = replace(chosen, voice=str(voice.value))
     secret = None if secret_file is None else read_secret(secret_file)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from voiceanon.cli.exit_codes import INTERRUPTED, NOT_PASSED, SOME_FAILED, UNEXPECTED
 from voiceanon.cli.progress import RunProgress
 from voiceanon.cli.run_report import RunReport
 from voiceanon.cli.stop_request import StopRequest
@@ -19,10 +20,6 @@ from voiceanon.formats import EmptyRecordingError
 
 __all__ = ["Work", "check_plan", "do_run"]
 
-_SOME_FAILED = 3
-_SOME_HELD = 4
-_UNEXPECTED = 1
-_INTERRUPTED = 130
 
 # Does one job, and says on the way how much of it is done, of how much.
 Work = Callable[[Job, Callable[[int, int], None]], FileResult]
@@ -93,13 +90,13 @@ def _leave(run: RunReport, verb: str) -> None:
     """End with the exit code that the results ask for."""
     if run.interrupted:
         complain("interrupted; what is done is whole, and nothing is left half-written")
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if run.unexpected:
         complain(f"an unexpected error; run again with `voiceanon --debug {verb} …`")
-        raise typer.Exit(_UNEXPECTED)
+        raise typer.Exit(UNEXPECTED)
     if run.wrong_keys and run.wrong_keys == run.count("failed"):
         raise typer.Exit(SecretError.exit_code)
     if run.count("failed") or not run.count("done") + run.count("held"):
-        raise typer.Exit(_SOME_FAILED)
+        raise typer.Exit(SOME_FAILED)
     if run.count("held"):
-        raise typer.Exit(_SOME_HELD)
+        raise typer.Exit(NOT_PASSED)

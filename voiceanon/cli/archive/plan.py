@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voiceanon.cli.anonymize import AudioFormat
+from voiceanon.cli.anonymize import AudioFormat, chosen_recipe
 from voiceanon.cli.archive.run_option import RUN_OPTION, located, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
@@ -127,9 +127,8 @@ def plan(
     from voiceanon.archive.s3.preflight import check_allowable
     from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_nonce
-    from voiceanon.recipe import Recipe
 
-    chosen = Recipe.read(recipe) if recipe.lower().endswith(".toml") else Recipe.named(recipe)
+    chosen = chosen_recipe(recipe)
     audio, level = _STORES[store]
     settings = RunSettings(
         run=fresh_nonce(8).hex(),

@@ -11,6 +11,7 @@ import typer
 
 from voiceanon.cli.archive.display import Display
 from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder
+from voiceanon.cli.exit_codes import INTERRUPTED, NOT_PASSED, SOME_FAILED
 from voiceanon.cli.terminal import complain
 from voiceanon.errors import InputError
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from voiceanon.archive.running import Watcher
 
 __all__ = ["run"]
-
-_SOME_FAILED = 3
-_SOME_HELD = 4
-_INTERRUPTED = 130
 
 
 class _Engine(str, enum.Enum):
@@ -111,12 +108,12 @@ def run(
             )
         except KeyboardInterrupt:
             complain("interrupted; what is delivered is whole, and `archive run` goes on with it")
-            raise typer.Exit(_INTERRUPTED) from None
+            raise typer.Exit(INTERRUPTED) from None
         display.close(counts)
     if counts["failed"]:
-        raise typer.Exit(_SOME_FAILED)
+        raise typer.Exit(SOME_FAILED)
     if counts["held"]:
-        raise typer.Exit(_SOME_HELD)
+        raise typer.Exit(NOT_PASSED)
 
 
 def _on_ray(folder: RunFolder, address: str | None, watcher: Watcher) -> MakePool:

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from voiceanon.cli.archive.run_option import DESTINATION, RUN_OPTION, run_folder, show_facts
+from voiceanon.cli.exit_codes import NOT_PASSED
 from voiceanon.cli.terminal import note, print_json, printable, stderr
 
 __all__ = ["verify"]
 
-_NOT_PASSED = 4
 _MOST_SHOWN = 10
 
 
@@ -61,4 +61,4 @@ def verify(
         if found.damaged:
             note("`voiceanon archive run` makes what is damaged again")
     if not found.is_good:
-        raise typer.Exit(_NOT_PASSED)
+        raise typer.Exit(NOT_PASSED)
