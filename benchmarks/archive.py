@@ -41,10 +41,10 @@ RATE = 16_000
 FILES_A_FOLDER = 1000
 
 
-def planned(source: Path, folder: Path, **settings: Any) -> RunFolder:
-    """Return a run over a folder, its destination beside it."""
+def planned(source: Path, folder: Path, key: bytes | None = None, **settings: Any) -> RunFolder:
+    """Return a run over a folder, its destination beside it; without a key, one of its own."""
     recipe = Recipe.named("template")
-    made = RunFolder(folder / "run").make(
+    made = RunFolder(folder / "out.run").make(
         RunSettings(
             run="benchmark",
             source=str(source),
@@ -52,7 +52,7 @@ def planned(source: Path, folder: Path, **settings: Any) -> RunFolder:
             recipe={"name": recipe.name, "version": recipe.version, **recipe.settings()},
             **settings,
         ),
-        fresh_secret(),
+        key or fresh_secret(),
     )
     Manifest.write(made.manifest, find_sources(str(source)), made.key(), keep_names=False).close()
     return made
