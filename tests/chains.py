@@ -19,7 +19,7 @@ _NAMED = {
     for recipe in (Recipe.named(name, allow_unprotected=True) for name in recipe_names())
 }
 _VARIED = (
-    Recipe(name="wide-and-warped", band_hz=48_000, time_warp=0.1, pitch_range="recording"),
+    Recipe(name="wide-and-warped", band_hz=48_000, time_warp=0.1, pitch_range="voice"),
     Recipe(name="adapting-and-warped", band_hz=24_000, time_warp=0.2, profile_source="adapting"),
     Recipe(name="wide-resynthesis", band_hz=48_000, removal="none", allow_unprotected=True),
 )

@@ -230,7 +230,7 @@ OTHER_SETTINGS: dict[str, Callable[[Recipe], Recipe]] = {
         ("band_hz", 24_000),
         ("pitch_levels", 4),
         ("pitch_range", "constant"),
-        ("pitch_range", "recording"),
+        ("pitch_range", "voice"),
         ("residual", 1.0),
         ("detail_order", 8),
         ("voice_draw", "constant"),

@@ -51,8 +51,10 @@ class Recipe:
         Internal sampling rate, in Hz; the output has the input's rate all the same.
     pitch_levels : int
         Number of levels that normalised pitch is rounded to; 0 leaves it as it is. 0 to 256.
-    pitch_range : {"voice", "constant", "recording"}
-        Range of pitch in the output: the pseudo-voice's, none (monotone), or the recording's own.
+    pitch_range : {"recording", "voice", "constant"}
+        Range of pitch in the output: the recording's own, the pseudo-voice's, or none (monotone).
+        A description does not hold it: with removal ``"bottleneck"``, and while a profile adapts,
+        it is the pseudo-voice's.
     residual : float
         Share of each frame's detail around the template that is kept, 0 to 1.
     detail_order : int
@@ -106,7 +108,7 @@ class Recipe:
     removal: str = _one_of("template", "template", "bottleneck", "none")
     band_hz: int = _one_of(16_000, 16_000, 24_000, 48_000)
     pitch_levels: int = _between(16, 0, 256)
-    pitch_range: str = _one_of("voice", "voice", "constant", "recording")
+    pitch_range: str = _one_of("recording", "recording", "voice", "constant")
     residual: float = _between(0.3, 0.0, 1.0)
     detail_order: int = _between(12, 1, 128)
     unit_digits: int = _between(6, 1, 6)
@@ -264,12 +266,7 @@ class Recipe:
 _NAMED: dict[str, dict[str, Any]] = {
     "template": {},
     "bottleneck": {"removal": "bottleneck", "pitch_levels": 4},
-    "resynthesis": {
-        "removal": "none",
-        "pitch_levels": 0,
-        "pitch_range": "recording",
-        "residual": 1.0,
-    },
+    "resynthesis": {"removal": "none", "pitch_levels": 0, "residual": 1.0},
 }
 
 

@@ -129,7 +129,9 @@ class Stream:
         self._hearing, self._speaking = [], []
         for channel in range(channels):
             profile = profiles[channel] if profiles else None
-            own_spread = profile.f0_deviation if profile else None
+            # What a description leaves out, no voice is told of.
+            is_described = recipe.removal == "bottleneck"
+            own_spread = profile.f0_deviation if profile and not is_described else None
             self._hearing.append(Hearing(recipe, rate, profile, draws, channel))
             self._speaking.append(Speaking(recipe, rate, draws, channel, own_spread))
         self._layout: Layout | None = None
