@@ -18,7 +18,7 @@ from voiceanon.checks.gate import Gate
 from voiceanon.checks.verdicts import CheckReport, Limit, Verdict
 from voiceanon.errors import CheckError, DestinationError, RecordingError
 from voiceanon.file_plan import plan_files
-from voiceanon.formats import AudioReader, AudioWriter
+from voiceanon.formats import AudioReader, AudioWriter, Salvage, read_recording
 from voiceanon.recipe import Recipe
 
 __all__ = [
@@ -83,6 +83,9 @@ class FileResult:
         How many outputs were held before this one.
     report : CheckReport or None
         What the check found; None where there was none.
+    salvaged : Salvage or None
+        Of a damaged recording: what is wrong with it, and how much of it this is. None if it is
+        whole.
     """
 
     source: Path
@@ -93,6 +96,7 @@ class FileResult:
     elapsed_s: float
     redraws: int = 0
     report: CheckReport | None = None
+    salvaged: Salvage | None = None
 
     @property
     def check(self) -> str:
@@ -116,6 +120,7 @@ def anonymize_file(
     check: bool = True,
     allow_unmeasured: bool = False,
     language: str = "en",
+    salvage: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> FileResult:
     """Anonymize one recording into a new file of exactly its length, rate and channels.
@@ -147,6 +152,9 @@ def anonymize_file(
         music, another language. The result then says so.
     language : str
         Of the speech, as ISO 639-1; the check knows the sounds of ``"en"``.
+    salvage : bool
+        Whether a recording that is truncated or damaged is done as far as it can be decoded; the
+        result then says so (`FileResult.salvaged`).
     progress : callable, optional
         Called with samples done and samples in all, counting two passes; another voice begins the
         second one again.
@@ -159,7 +167,7 @@ def anonymize_file(
     Raises
     ------
     RecordingError
-        If the recording cannot be read whole.
+        If the recording cannot be read whole, or not at all with `salvage`.
     DestinationError
         If the destination is refused or cannot be written.
     CheckError
@@ -168,7 +176,8 @@ def anonymize_file(
     started_s = time.monotonic()
     source, destination = Path(source), Path(destination)
     refuse_destination(source, destination, overwrite)
-    with AudioReader(source) as reader:
+
+    def made(reader: AudioReader) -> FileResult:
         rate, channels, frames = reader.rate, reader.channels, reader.declared_frames
         if frames < MIN_SAMPLES:
             raise RecordingError(f"holds {frames} sample; at least {MIN_SAMPLES} are needed")
@@ -208,12 +217,13 @@ def anonymize_file(
                 if may_pass(report, allow_unmeasured):
                     writer.commit()
                     took_s = time.monotonic() - started_s
-                    return FileResult(
-                        source, destination, frames, rate, channels, took_s, redraw, report
-                    )
+                    facts = (source, destination, frames, rate, channels)
+                    return FileResult(*facts, took_s, redraw, report, reader.salvage)
             if report is not None and report.verdict is Verdict.NOT_MEASURED:
                 break  # another voice would not change that
-    raise held(report, redraw)
+        raise held(report, redraw)
+
+    return read_recording(source, made, salvage=salvage)
 
 
 def _deliver(rows: Samples, writer: AudioWriter, gate: Gate | None) -> None:

@@ -22,10 +22,13 @@ from typing import Any, NamedTuple
 from voiceanon.errors import DestinationError, VoiceanonError
 from voiceanon.formats.placing import NewFile, cause
 
-__all__ = ["STATES", "Ledger", "LedgerError", "Output", "Row"]
+__all__ = ["SALVAGED", "STATES", "Ledger", "LedgerError", "Output", "Row"]
 
 STATES = ("working", "done", "held", "failed", "empty")
 """Of a row; a recording that nothing has become of yet has none."""
+
+SALVAGED = "salvaged "
+"""How the reason of such a row begins: see `formats.Salvage`."""
 
 _VERSION = 1
 _COMMIT_EVERY_S = 1.0
@@ -75,7 +78,8 @@ class Row:
     attempts : int
         How often it was begun since it was last decided.
     reason : str
-        Why it is held, failed or empty; holds no path.
+        Why it is held, failed or empty; or, of one that is done, that it was salvaged or rebuilt.
+        Holds no path.
     verdict : str
         What the check said of the output.
     redraws : int
@@ -104,6 +108,11 @@ class Row:
     def duration_s(self) -> float:
         """Length of the recording in seconds; 0 where it is not known."""
         return self.frames / self.rate if self.rate else 0.0
+
+    @property
+    def is_salvaged(self) -> bool:
+        """Whether this is what could be decoded of a damaged recording."""
+        return self.state == "done" and self.reason.startswith(SALVAGED)
 
     def stored(self) -> tuple[object, ...]:
         """Return the columns, the sum last."""

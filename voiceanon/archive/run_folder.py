@@ -79,6 +79,8 @@ class RunSettings:
         Of the gate.
     language : str
         Of the speech, as ISO 639-1.
+    salvage : bool
+        Whether damaged recordings are done as far as they can be decoded.
     owner : str
         Account that a destination in S3 must belong to; empty if it does not matter.
     allow_unchecked : list of str
@@ -95,6 +97,7 @@ class RunSettings:
     check: bool = True
     allow_unmeasured: bool = False
     language: str = "en"
+    salvage: bool = False
     owner: str = ""
     allow_unchecked: list[str] = field(default_factory=list)
 

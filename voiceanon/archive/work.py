@@ -125,6 +125,7 @@ def _done(
         "check": settings.check,
         "allow_unmeasured": settings.allow_unmeasured,
         "language": settings.language,
+        "salvage": settings.salvage,
     }
     try:
         with open_source(entry, job.work_folder, lambda: tell(0.0)) as source:
@@ -172,6 +173,7 @@ def _done(
     return Row(
         entry.id,
         "done",
+        reason="" if first.salvaged is None else str(first.salvaged),
         verdict=first.check,
         redraws=first.redraws,
         frames=first.frames,

@@ -25,7 +25,7 @@ from voiceanon.files import (
     may_pass,
     refuse_destination,
 )
-from voiceanon.formats import AudioReader, AudioWriter
+from voiceanon.formats import AudioReader, AudioWriter, read_recording
 from voiceanon.keys import check_secret, fresh_secret
 from voiceanon.measures import Measures, measure
 from voiceanon.profile import Profiler
@@ -53,6 +53,7 @@ def abstract_file(
     check: bool = True,
     allow_unmeasured: bool = False,
     language: str = "en",
+    salvage: bool = False,
     progress: Progress | None = None,
 ) -> FileResult:
     """Store what is said in a recording, or its measures alone, and nothing of the voice.
@@ -80,7 +81,7 @@ def abstract_file(
         Encrypts what is stored.
     overwrite : bool
         Whether files that are there may be replaced.
-    check, allow_unmeasured, language
+    check, allow_unmeasured, language, salvage
         As for `voiceanon.files.anonymize_file`.
     progress : callable, optional
         Called with samples done and samples in all, every pass counted.
@@ -93,7 +94,7 @@ def abstract_file(
     Raises
     ------
     RecordingError
-        If the recording cannot be read whole.
+        If the recording cannot be read whole, or not at all with `salvage`.
     DestinationError
         If the destination is refused or cannot be written.
     CheckError
@@ -107,7 +108,8 @@ def abstract_file(
     secret = fresh_secret() if secret is None else check_secret(secret)
     if destination.suffix.lower() != SUFFIX:
         raise DestinationError(f"has the suffix {destination.suffix!r}; write {SUFFIX}")
-    with AudioReader(source) as reader:
+
+    def made(reader: AudioReader) -> FileResult:
         if reader.declared_frames < MIN_SAMPLES:
             raise RecordingError(
                 f"holds {reader.declared_frames} sample; at least {MIN_SAMPLES} are needed"
@@ -131,7 +133,10 @@ def abstract_file(
         _save_all(stored, paths, key, overwrite)
         took_s = time.monotonic() - began_s
         frames, rate, channels = reader.declared_frames, reader.rate, reader.channels
-        return FileResult(source, paths[0], frames, rate, channels, took_s, 0, report)
+        facts = (source, paths[0], frames, rate, channels)
+        return FileResult(*facts, took_s, 0, report, reader.salvage)
+
+    return read_recording(source, made, salvage=salvage)
 
 
 def render_file(

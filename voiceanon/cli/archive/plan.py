@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voiceanon.cli.anonymize import AudioFormat, chosen_recipe
+from voiceanon.cli.anonymize import SALVAGE_OPTION, AudioFormat, chosen_recipe
 from voiceanon.cli.archive.run_option import RUN_OPTION, located, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
@@ -92,6 +92,7 @@ def plan(
     language: Annotated[
         str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
     ] = "en",
+    salvage: Annotated[bool, SALVAGE_OPTION] = False,
     owner: Annotated[
         str, typer.Option(metavar="ACCOUNT", help="Account that the bucket DST must belong to.")
     ] = "",
@@ -141,6 +142,7 @@ def plan(
         check=not no_check,
         allow_unmeasured=allow_unmeasured,
         language=language,
+        salvage=salvage,
         owner=owner,
         allow_unchecked=check_allowable(allow_unchecked or []),
     )
