@@ -58,11 +58,29 @@ class LedgerError(VoiceanonError):
 
 
 class Output(NamedTuple):
-    """One file that was delivered: its suffix (``.flac``, ``.1.voa``), size and SHA-256."""
+    """One file that was delivered.
+
+    Attributes
+    ----------
+    suffix : str
+        ``.flac``, ``.1.voa``.
+    bytes : int
+        Its size.
+    sha256 : str
+        Of what it holds.
+    changed_ns : int
+        When its file system says that it was last changed (ctime): an output with another time has
+        been touched, and is read again before it is trusted. 0 where it is not known.
+    """
 
     suffix: str
     bytes: int
     sha256: str
+    changed_ns: int = 0
+
+    def is_like(self, other: Output) -> bool:
+        """Whether both hold the same bytes."""
+        return self[:3] == other[:3]
 
 
 @dataclass(frozen=True)
