@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from voiceanon.checks.verdicts import CheckReport, Limit, Verdict
 from voiceanon.errors import CheckError, DestinationError, RecordingError
 from voiceanon.file_plan import plan_files
 from voiceanon.formats import AudioReader, AudioWriter, Salvage, read_recording
+from voiceanon.profile import Profile
 from voiceanon.recipe import Recipe
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "may_pass",
     "plan_files",
     "refuse_destination",
+    "with_own",
 ]
 
 BLOCK_FRAMES = 1 << 16
@@ -121,6 +123,7 @@ def anonymize_file(
     allow_unmeasured: bool = False,
     language: str = "en",
     salvage: bool = False,
+    profiles: Callable[[int], Sequence[Profile | None]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FileResult:
     """Anonymize one recording into a new file of exactly its length, rate and channels.
@@ -155,6 +158,9 @@ def anonymize_file(
     salvage : bool
         Whether a recording that is truncated or damaged is done as far as it can be decoded; the
         result then says so (`FileResult.salvaged`).
+    profiles : callable, optional
+        Given the rate, returns what is known already of each channel's speaker; a channel for which
+        that is None, or nothing, gets the recording's own profile.
     progress : callable, optional
         Called with samples done and samples in all, counting two passes; another voice begins the
         second one again.
@@ -192,10 +198,12 @@ def anonymize_file(
                 if progress is not None:
                     progress(done, 2 * frames)
 
-        profiler = anonymizer.profiler(rate, channels)
-        for block in blocks():
-            profiler.process(block)
-        profiles = profiler.finish()
+        known = () if profiles is None else tuple(profiles(rate))[:channels]
+        if len(known) < channels or None in known:
+            profiler = anonymizer.profiler(rate, channels)
+            for block in blocks():
+                profiler.process(block)
+            known = with_own(known, profiler.finish())
         draws = 1 + (_redraws(anonymizer.recipe) if check else 0)
         for redraw in range(draws):
             done = frames
@@ -203,7 +211,7 @@ def anonymize_file(
             stream = anonymizer.stream(
                 rate,
                 channels,
-                profiles=profiles,
+                profiles=known,
                 recording=label if redraw == 0 else f"{label}#{redraw}",
                 speaker=speaker,
             )
@@ -230,6 +238,12 @@ def _deliver(rows: Samples, writer: AudioWriter, gate: Gate | None) -> None:
     writer.write(rows)
     if gate is not None:
         gate.spoken(rows)
+
+
+def with_own(known: Sequence[Any], own: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what is known of each channel's speaker, else the recording's own profile."""
+    given = [*known, *[None] * (len(own) - len(known))]
+    return tuple(mine if one is None else one for one, mine in zip(given, own, strict=True))
 
 
 def may_pass(report: CheckReport | None, allow_unmeasured: bool) -> bool:

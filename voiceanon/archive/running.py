@@ -19,6 +19,7 @@ from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.s3.urls import is_url
+from voiceanon.archive.speaker_profiles import MOST_ALIKE
 from voiceanon.archive.splitting import bring_together
 from voiceanon.archive.work import Job, job_of, make_work, remove_outputs, trusted
 from voiceanon.errors import DestinationError
@@ -115,7 +116,8 @@ def run_shard(
             if first:  # else no worker need be started
                 entries = itertools.chain(first, undecided)
                 work_folder = folder.work_folder(shard)
-                jobs = ((one, job_of(one, settings, key, work_folder)) for one in entries)
+                alike = _alike(manifest, settings)
+                jobs = ((e, job_of(e, settings, key, work_folder, alike(e))) for e in entries)
                 try:
                     is_clean = _work_through(jobs, ledger, settings, workers, watcher, make_pool)
                 finally:
@@ -218,8 +220,9 @@ def _undecided(
     retry: bool,
     watcher: Watcher,
 ) -> Iterator[Entry]:
-    place, is_told = place_of(folder.settings()), False
-    for entry in manifest.shard(shard.number, shard.count):
+    settings, is_told = folder.settings(), False
+    place, by_speaker = place_of(settings), settings.profile == "speaker"
+    for entry in manifest.shard(shard.number, shard.count, by_speaker=by_speaker):
         row = ledger.get(entry.id)
         if row is None or (retry and row.state in ("failed", "held")):
             yield entry
@@ -242,6 +245,21 @@ def _undecided(
                 if not is_told:
                     watcher.on_note("outputs were touched after they were delivered: they are read")
                 is_told = True
+
+
+def _alike(manifest: Manifest, settings: RunSettings) -> Callable[[Entry], list[Entry]]:
+    """Return what tells the recordings from which an entry's speaker is learned."""
+    if settings.profile != "speaker":
+        return lambda _entry: []
+    last: dict[str, list[Entry]] = {}
+
+    def alike(entry: Entry) -> list[Entry]:
+        if entry.speaker not in last:  # one speaker comes after the other
+            last.clear()
+            last[entry.speaker] = manifest.alike(entry, MOST_ALIKE)
+        return last[entry.speaker]
+
+    return alike
 
 
 def remove_leftovers(folder: RunFolder) -> None:

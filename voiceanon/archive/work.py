@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from voiceanon.archive.ledger import Output, Row
 from voiceanon.archive.opening import open_source
 from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.run_folder import RunSettings
+from voiceanon.archive.speaker_profiles import SpeakerProfiles
 from voiceanon.container.voa import SUFFIX, Level
 from voiceanon.errors import CheckError, DestinationError, VoiceanonError
 from voiceanon.files import FileResult, anonymize_file
@@ -50,17 +52,28 @@ class Job:
     entry: Entry
     secret: bytes = field(repr=False)  # not for logs
     work_folder: str
+    alike: tuple[Entry, ...] = ()
 
 
-def job_of(entry: Entry, settings: RunSettings, key: bytes, work_folder: Path) -> Job:
+def job_of(
+    entry: Entry,
+    settings: RunSettings,
+    key: bytes,
+    work_folder: Path,
+    alike: Sequence[Entry] = (),
+) -> Job:
     """Return the job of an entry; what is no file by itself is read in the work folder.
+
+    `alike` are recordings of its speaker, from which to learn what is removed.
 
     A recipe that draws a voice for each speaker gets a secret for each; a recording without a
     speaker is somebody of its own.
     """
     by_speaker = settings.recipe.get("voice_draw") == _PER_SPEAKER and entry.speaker
     label = ("voice of speaker", entry.speaker) if by_speaker else ("voice of entry", entry.id)
-    return Job(replace(entry, speaker=""), derive(key, *label), str(work_folder))
+    nameless = tuple(replace(one, speaker="") for one in alike)
+    secret = derive(key, *label)
+    return Job(replace(entry, speaker=""), secret, str(work_folder), nameless)
 
 
 def remove_outputs(settings: RunSettings, place: Place, entry: Entry) -> None:
@@ -84,11 +97,12 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
     attempt. A row that is still "working" says that nothing can be delivered: the run must stop.
     """
     recipe, destination = settings.recipe_made(), place_of(settings)
+    speakers = SpeakerProfiles()
 
     def work(job: Job, tell: Callable[[float], None]) -> Row:
         began_s = time.monotonic()
         try:
-            row = _done(job, settings, destination, recipe, tell)
+            row = _done(job, settings, destination, recipe, speakers, tell)
         except EmptyRecordingError as error:
             row = Row(job.entry.id, "empty", reason=str(error))
         except CheckError as error:
@@ -112,6 +126,7 @@ def _done(
     settings: RunSettings,
     destination: Place,
     recipe: Any,
+    speakers: SpeakerProfiles,
     tell: Callable[[float], None],
 ) -> Row:
     entry = job.entry
@@ -123,12 +138,14 @@ def _done(
     def progress(done: int, total: int) -> None:
         tell((len(results) + done / max(total, 1)) / parts)
 
-    gate: dict[str, Any] = {
+    options: dict[str, Any] = {
         "check": settings.check,
         "allow_unmeasured": settings.allow_unmeasured,
         "language": settings.language,
         "salvage": settings.salvage,
     }
+    if job.alike:
+        options["profiles"] = partial(speakers.of, job.alike, job.work_folder, lambda: tell(0.0))
     try:
         with open_source(entry, job.work_folder, lambda: tell(0.0)) as source:
             if settings.audio:
@@ -142,7 +159,7 @@ def _done(
                         recording=entry.id,
                         speaker=_SPEAKER,
                         progress=progress,
-                        **gate,
+                        **options,
                     )
                 )
                 placed.append(path)
@@ -157,7 +174,7 @@ def _done(
                     recording=entry.id,
                     overwrite=True,
                     progress=progress,
-                    **gate,
+                    **options,
                 )
                 results.append(result)
                 placed += channel_paths(path, result.channels)

@@ -119,6 +119,7 @@ def _settings(settings: RunSettings) -> Node:
     rows = [
         ("delivered", " and ".join(stored)),
         ("recipe", str(settings.recipe.get("name", ""))),
+        ("what is removed is learned from", f"the {settings.profile}"),
         ("checked before delivery", "yes" if settings.check else "no"),
         ("what could not be checked was delivered", "yes" if settings.allow_unmeasured else "no"),
         ("damaged recordings were salvaged", "yes" if settings.salvage else "no"),

@@ -24,11 +24,12 @@ from voiceanon.files import (
     held,
     may_pass,
     refuse_destination,
+    with_own,
 )
 from voiceanon.formats import AudioReader, AudioWriter, read_recording
 from voiceanon.keys import check_secret, fresh_secret
 from voiceanon.measures import Measures, measure
-from voiceanon.profile import Profiler
+from voiceanon.profile import Profile, Profiler
 from voiceanon.recipe import Recipe
 from voiceanon.speaking import Labels
 from voiceanon.stream import Hearing
@@ -54,6 +55,7 @@ def abstract_file(
     allow_unmeasured: bool = False,
     language: str = "en",
     salvage: bool = False,
+    profiles: Callable[[int], Sequence[Profile | None]] | None = None,
     progress: Progress | None = None,
 ) -> FileResult:
     """Store what is said in a recording, or its measures alone, and nothing of the voice.
@@ -81,7 +83,7 @@ def abstract_file(
         Encrypts what is stored.
     overwrite : bool
         Whether files that are there may be replaced.
-    check, allow_unmeasured, language, salvage
+    check, allow_unmeasured, language, salvage, profiles
         As for `voiceanon.files.anonymize_file`.
     progress : callable, optional
         Called with samples done and samples in all, every pass counted.
@@ -125,7 +127,8 @@ def abstract_file(
         else:
             passes = _Passes(reader, 3 if check else 2, progress)
             labels = Labels(secret, source.name if recording is None else recording, None)
-            stored = described = _described(passes, chosen, labels)
+            known = () if profiles is None else tuple(profiles(reader.rate))
+            stored = described = _described(passes, chosen, labels, known)
             if check:
                 report = _checked(passes, described, chosen, language)
                 if not may_pass(report, allow_unmeasured):
@@ -234,14 +237,16 @@ def _measured(passes: _Passes) -> list[Measures]:
     return [measure(channel, passes.reader.rate) for channel in whole]
 
 
-def _described(passes: _Passes, recipe: Recipe, labels: Labels) -> list[Abstraction]:
+def _described(
+    passes: _Passes, recipe: Recipe, labels: Labels, known: Sequence[Profile | None]
+) -> list[Abstraction]:
     reader = passes.reader
     profiler = Profiler(reader.rate, reader.channels)
     for block in passes.blocks():
         profiler.process(block)
     hearing = [
         Hearing(recipe, reader.rate, profile, labels, channel)
-        for channel, profile in enumerate(profiler.finish())
+        for channel, profile in enumerate(with_own(known[: reader.channels], profiler.finish()))
     ]
     frames: list[list[Samples]] = [[] for _ in hearing]
     for block in passes.blocks():
