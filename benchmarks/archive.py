@@ -104,17 +104,16 @@ def scanned(entries: int, folder: Path) -> dict[str, float]:
     plan_s = time.monotonic() - began_s
     out = Path(run.settings().destination)
     out.mkdir(mode=0o700)
-    (out / "empty").touch()
-    empty = output_of(out / "empty", ".flac")
-    (out / "empty").unlink()
-    with Manifest.open(run.manifest) as manifest:
-        with Ledger(run.ledger(Shard()), run.settings().run) as ledger:
-            for entry in manifest:
-                ledger.put(Row(entry.id, "done", outputs=(empty,)))
-        for name in range(256):
-            (out / f"{name:02x}").mkdir()
+    for name in range(256):
+        (out / f"{name:02x}").mkdir()
+    with (
+        Manifest.open(run.manifest) as manifest,
+        Ledger(run.ledger(Shard()), run.settings().run) as ledger,
+    ):
         for entry in manifest:
-            os.close(os.open(out / f"{entry.output}.flac", os.O_CREAT | os.O_WRONLY))
+            made = out / f"{entry.output}.flac"
+            os.close(os.open(made, os.O_CREAT | os.O_WRONLY))
+            ledger.put(Row(entry.id, "done", outputs=(output_of(made, ".flac"),)))
     began_s = time.monotonic()
     counts = run_shard(run)
     resume_s = time.monotonic() - began_s

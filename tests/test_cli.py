@@ -27,10 +27,11 @@ SPEECH = sorted((Path(__file__).parent / "data").glob("*.flac"))
 RECORDING_KEYS = {
     "type", "source", "destination", "status", "reason", "frames", "rate_hz", "channels",
     "duration_s", "elapsed_s", "check", "redraws", "measures",
+    "salvaged",
 }  # fmt: skip
 SUMMARY_KEYS = {
     "type", "inputs", "done", "held", "failed", "empty", "skipped", "interrupted", "audio_s",
-    "elapsed_s", "recipe", "checks",
+    "elapsed_s", "recipe", "checks", "salvaged",
 }  # fmt: skip
 
 

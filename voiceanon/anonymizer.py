@@ -176,6 +176,7 @@ class Anonymizer:
         check: bool = True,
         allow_unmeasured: bool = False,
         language: str = "en",
+        salvage: bool = False,
     ) -> FileResult:
         """Anonymize and check one file; see `voiceanon.files.anonymize_file`."""
         from voiceanon.files import anonymize_file
@@ -190,6 +191,7 @@ class Anonymizer:
             check=check,
             allow_unmeasured=allow_unmeasured,
             language=language,
+            salvage=salvage,
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,8 @@ from voiceanon.checks.gate import Gate
 from voiceanon.checks.verdicts import CheckReport, Limit, Verdict
 from voiceanon.errors import CheckError, DestinationError, RecordingError
 from voiceanon.file_plan import plan_files
-from voiceanon.formats import AudioReader, AudioWriter
+from voiceanon.formats import AudioReader, AudioWriter, Salvage, read_recording
+from voiceanon.profile import Profile
 from voiceanon.recipe import Recipe
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "may_pass",
     "plan_files",
     "refuse_destination",
+    "with_own",
 ]
 
 BLOCK_FRAMES = 1 << 16
@@ -83,6 +85,9 @@ class FileResult:
         How many outputs were held before this one.
     report : CheckReport or None
         What the check found; None where there was none.
+    salvaged : Salvage or None
+        Of a damaged recording: what is wrong with it, and how much of it this is. None if it is
+        whole.
     """
 
     source: Path
@@ -93,6 +98,7 @@ class FileResult:
     elapsed_s: float
     redraws: int = 0
     report: CheckReport | None = None
+    salvaged: Salvage | None = None
 
     @property
     def check(self) -> str:
@@ -116,6 +122,8 @@ def anonymize_file(
     check: bool = True,
     allow_unmeasured: bool = False,
     language: str = "en",
+    salvage: bool = False,
+    profiles: Callable[[int], Sequence[Profile | None]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FileResult:
     """Anonymize one recording into a new file of exactly its length, rate and channels.
@@ -147,6 +155,12 @@ def anonymize_file(
         music, another language. The result then says so.
     language : str
         Of the speech, as ISO 639-1; the check knows the sounds of ``"en"``.
+    salvage : bool
+        Whether a recording that is truncated or damaged is done as far as it can be decoded; the
+        result then says so (`FileResult.salvaged`).
+    profiles : callable, optional
+        Given the rate, returns what is known already of each channel's speaker; a channel for which
+        that is None, or nothing, gets the recording's own profile.
     progress : callable, optional
         Called with samples done and samples in all, counting two passes; another voice begins the
         second one again.
@@ -159,7 +173,7 @@ def anonymize_file(
     Raises
     ------
     RecordingError
-        If the recording cannot be read whole.
+        If the recording cannot be read whole, or not at all with `salvage`.
     DestinationError
         If the destination is refused or cannot be written.
     CheckError
@@ -168,7 +182,8 @@ def anonymize_file(
     started_s = time.monotonic()
     source, destination = Path(source), Path(destination)
     refuse_destination(source, destination, overwrite)
-    with AudioReader(source) as reader:
+
+    def made(reader: AudioReader) -> FileResult:
         rate, channels, frames = reader.rate, reader.channels, reader.declared_frames
         if frames < MIN_SAMPLES:
             raise RecordingError(f"holds {frames} sample; at least {MIN_SAMPLES} are needed")
@@ -183,10 +198,12 @@ def anonymize_file(
                 if progress is not None:
                     progress(done, 2 * frames)
 
-        profiler = anonymizer.profiler(rate, channels)
-        for block in blocks():
-            profiler.process(block)
-        profiles = profiler.finish()
+        known = () if profiles is None else tuple(profiles(rate))[:channels]
+        if len(known) < channels or None in known:
+            profiler = anonymizer.profiler(rate, channels)
+            for block in blocks():
+                profiler.process(block)
+            known = with_own(known, profiler.finish())
         draws = 1 + (_redraws(anonymizer.recipe) if check else 0)
         for redraw in range(draws):
             done = frames
@@ -194,7 +211,7 @@ def anonymize_file(
             stream = anonymizer.stream(
                 rate,
                 channels,
-                profiles=profiles,
+                profiles=known,
                 recording=label if redraw == 0 else f"{label}#{redraw}",
                 speaker=speaker,
             )
@@ -208,18 +225,25 @@ def anonymize_file(
                 if may_pass(report, allow_unmeasured):
                     writer.commit()
                     took_s = time.monotonic() - started_s
-                    return FileResult(
-                        source, destination, frames, rate, channels, took_s, redraw, report
-                    )
+                    facts = (source, destination, frames, rate, channels)
+                    return FileResult(*facts, took_s, redraw, report, reader.salvage)
             if report is not None and report.verdict is Verdict.NOT_MEASURED:
                 break  # another voice would not change that
-    raise held(report, redraw)
+        raise held(report, redraw)
+
+    return read_recording(source, made, salvage=salvage)
 
 
 def _deliver(rows: Samples, writer: AudioWriter, gate: Gate | None) -> None:
     writer.write(rows)
     if gate is not None:
         gate.spoken(rows)
+
+
+def with_own(known: Sequence[Any], own: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what is known of each channel's speaker, else the recording's own profile."""
+    given = [*known, *[None] * (len(own) - len(known))]
+    return tuple(mine if one is None else one for one, mine in zip(given, own, strict=True))
 
 
 def may_pass(report: CheckReport | None, allow_unmeasured: bool) -> bool:

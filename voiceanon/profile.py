@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ __all__ = ["Profile", "Profiler", "profile"]
 _HOP_S = 0.005
 # Two minutes of one voice, 3 MB: beyond that a second analysis is cheaper than the memory.
 _MOST_ROWS_KEPT = 24_000
+
+# Of the core's state all is sums but the loudest frame's level: see `SpeakerProfile::state`.
+_LOUDEST = 3
 
 Float32 = npt.NDArray[np.float32]
 
@@ -54,6 +58,39 @@ class Profile:
 
     def __repr__(self) -> str:
         return f"Profile({self.voiced_s:.1f} s voiced)"  # a voice's numbers do not belong in logs
+
+    @staticmethod
+    def merged(profiles: Sequence[Profile]) -> Profile:
+        """Return the profile of one speaker from those of several recordings.
+
+        It rests on the sums of all of them, each rounded once, so their order changes no bit. Merge
+        what was recorded alike: microphone, room and level are part of a profile.
+
+        Parameters
+        ----------
+        profiles : sequence of Profile
+            At least one; made with the same template.
+
+        Returns
+        -------
+        Profile
+
+        Raises
+        ------
+        InputError
+            If there is none, or they were made with different templates.
+        """
+        states = [one.state for one in profiles]
+        if not states or len({len(state) for state in states}) != 1:
+            raise InputError("profiles to be merged must be at least one, all of the same template")
+        state = np.array([math.fsum(values) for values in zip(*states, strict=True)])
+        state[_LOUDEST] = max(one[_LOUDEST] for one in states)
+        gathered = _engine.SpeakerProfile(engine_model())
+        try:
+            gathered.set_state(state)
+        except ValueError as error:
+            raise InputError(f"profiles cannot be merged: {error}") from error
+        return profile_of(gathered)
 
 
 class Profiler:

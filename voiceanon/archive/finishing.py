@@ -72,7 +72,7 @@ def finish_run(
 def removable(folder: RunFolder) -> Iterator[Entry]:
     """Yield the recordings that are delivered and unchanged, and whose originals are files.
 
-    Held, failed and empty recordings stay, and so do members of archives.
+    Held, failed, empty and salvaged recordings stay, and so do members of archives.
     """
     name = folder.settings().run
     with Manifest.open(folder.manifest) as manifest:
@@ -80,8 +80,8 @@ def removable(folder: RunFolder) -> Iterator[Entry]:
             with Ledger(path, name) as ledger:
                 for entry in manifest.shard(shard.number, shard.count):
                     row = ledger.get(entry.id)
-                    is_done = row is not None and row.state == "done"
-                    if is_done and entry.offset < 0 and _is_unchanged(entry):
+                    is_whole = row is not None and row.state == "done" and not row.is_salvaged
+                    if is_whole and entry.offset < 0 and _is_unchanged(entry):
                         yield entry
 
 

@@ -22,10 +22,13 @@ from typing import Any, NamedTuple
 from voiceanon.errors import DestinationError, VoiceanonError
 from voiceanon.formats.placing import NewFile, cause
 
-__all__ = ["STATES", "Ledger", "LedgerError", "Output", "Row"]
+__all__ = ["SALVAGED", "STATES", "Ledger", "LedgerError", "Output", "Row"]
 
 STATES = ("working", "done", "held", "failed", "empty")
 """Of a row; a recording that nothing has become of yet has none."""
+
+SALVAGED = "salvaged "
+"""How the reason of such a row begins: see `formats.Salvage`."""
 
 _VERSION = 1
 _COMMIT_EVERY_S = 1.0
@@ -55,11 +58,29 @@ class LedgerError(VoiceanonError):
 
 
 class Output(NamedTuple):
-    """One file that was delivered: its suffix (``.flac``, ``.1.voa``), size and SHA-256."""
+    """One file that was delivered.
+
+    Attributes
+    ----------
+    suffix : str
+        ``.flac``, ``.1.voa``.
+    bytes : int
+        Its size.
+    sha256 : str
+        Of what it holds.
+    changed_ns : int
+        When its file system says that it was last changed (ctime): an output with another time has
+        been touched, and is read again before it is trusted. 0 where it is not known.
+    """
 
     suffix: str
     bytes: int
     sha256: str
+    changed_ns: int = 0
+
+    def is_like(self, other: Output) -> bool:
+        """Whether both hold the same bytes."""
+        return self[:3] == other[:3]
 
 
 @dataclass(frozen=True)
@@ -75,7 +96,8 @@ class Row:
     attempts : int
         How often it was begun since it was last decided.
     reason : str
-        Why it is held, failed or empty; holds no path.
+        Why it is held, failed or empty; or, of one that is done, that it was salvaged or rebuilt.
+        Holds no path.
     verdict : str
         What the check said of the output.
     redraws : int
@@ -104,6 +126,11 @@ class Row:
     def duration_s(self) -> float:
         """Length of the recording in seconds; 0 where it is not known."""
         return self.frames / self.rate if self.rate else 0.0
+
+    @property
+    def is_salvaged(self) -> bool:
+        """Whether this is what could be decoded of a damaged recording."""
+        return self.state == "done" and self.reason.startswith(SALVAGED)
 
     def stored(self) -> tuple[object, ...]:
         """Return the columns, the sum last."""

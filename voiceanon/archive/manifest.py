@@ -35,6 +35,7 @@ CREATE TABLE entries (
     CHECK (typeof(source) = 'blob' AND typeof(name) = 'blob' AND typeof(speaker) = 'blob'),
     CHECK (typeof(size) = 'integer' AND typeof(mtime_ns) = 'integer' AND typeof(at) = 'integer')
 );
+CREATE INDEX alike ON entries (speaker, id) WHERE speaker <> x'';
 CREATE TABLE left_out (
     source BLOB NOT NULL, status TEXT NOT NULL, reason BLOB NOT NULL,
     CHECK (typeof(source) = 'blob' AND status IN ('skipped', 'failed') AND typeof(reason) = 'blob')
@@ -175,8 +176,10 @@ class Manifest:
     def __iter__(self) -> Iterator[Entry]:
         return self._entries("ORDER BY id")
 
-    def shard(self, index: int, count: int) -> Iterator[Entry]:
+    def shard(self, index: int, count: int, *, by_speaker: bool = False) -> Iterator[Entry]:
         """Part `index` of `count`: the entries whose id, as a number, leaves `index`.
+
+        They come in the order of ids, or speaker after speaker.
 
         Raises
         ------
@@ -187,7 +190,8 @@ class Manifest:
             raise InputError(
                 f"shard is {index} of {count}: it must be 0 to one less than the count"
             )
-        return (entry for entry in self if int(entry.id, 16) % count == index)
+        every = self._entries("ORDER BY speaker, id") if by_speaker else self
+        return (entry for entry in every if int(entry.id, 16) % count == index)
 
     def left_out(self) -> Iterator[LeftOut]:
         """What is no entry, in the order it was found."""
@@ -205,6 +209,15 @@ class Manifest:
         for entry in self._entries("WHERE id = ?", entry_id):
             return entry
         raise InputError(f"manifest {self._name!r} has no entry {entry_id!r}")
+
+    def alike(self, entry: Entry, count: int) -> list[Entry]:
+        """The first `count` entries with the speaker of one, by their ids; none without speaker."""
+        clause = "WHERE speaker = ? AND speaker <> x'' ORDER BY id LIMIT ?"
+        return list(self._entries(clause, _bytes(entry.speaker), count))
+
+    def has_speakers(self) -> bool:
+        """Whether any entry has a speaker."""
+        return any(self._rows("SELECT 1 FROM entries WHERE speaker <> x'' LIMIT 1"))
 
     def sample(self, count: int) -> list[Entry]:
         """At most `count` entries, evenly spread over all in order of id."""

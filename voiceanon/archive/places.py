@@ -28,8 +28,11 @@ class Place(Protocol):
     def deliver(self, output: str, made: dict[str, Path], tick: Callable[[], None]) -> None:
         """Put what was made, by its suffix, under its final names: all of it, or none."""
 
-    def size(self, name: str) -> int | None:
-        """Return the bytes of an output, None if it is not there."""
+    def status(self, name: str) -> tuple[int, int] | None:
+        """Return bytes of an output and when it was changed (ns), None if it is not there.
+
+        The time is 0 where the place tells none.
+        """
 
     def existing(self, output: str, suffixes: list[str]) -> list[str]:
         """Return the suffixes under which something is there, in the order given."""
@@ -80,12 +83,13 @@ class LocalFolder:
     def deliver(self, output: str, made: dict[str, Path], tick: Callable[[], None]) -> None:
         """Do nothing: they have their names already."""
 
-    def size(self, name: str) -> int | None:
-        """Return the bytes of an output, None if it is not there."""
+    def status(self, name: str) -> tuple[int, int] | None:
+        """Return bytes of an output and its time of change, None if it is not there."""
         try:
-            return (self.path / name).lstat().st_size
+            found = (self.path / name).lstat()
         except OSError:
             return None
+        return found.st_size, found.st_ctime_ns
 
     def existing(self, output: str, suffixes: list[str]) -> list[str]:
         """Return the suffixes under which something is there."""

@@ -26,7 +26,8 @@ def rebuilt(entries: Iterable[Entry], settings: RunSettings, work_folder: Path) 
     """Yield a row for every recording whose outputs are all there and whole.
 
     They had their names only because they were checked and verified: what the check said is lost,
-    and the row says that it was rebuilt.
+    and the row says that it was rebuilt. Where damaged recordings are salvaged, those that may be
+    are left out: they are to be done again, so that their rows say what they are.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def rebuilt(entries: Iterable[Entry], settings: RunSettings, work_folder: Path) 
     place = place_of(settings)
     for entry in entries:
         suffixes = _suffixes(settings, place, entry)
-        if suffixes is None:
+        if suffixes is None or (settings.salvage and not _is_undamaged(entry, work_folder)):
             continue
         with ExitStack() as held:
             names = [entry.output + suffix for suffix in suffixes]
@@ -69,7 +70,7 @@ def rebuilt(entries: Iterable[Entry], settings: RunSettings, work_folder: Path) 
 
 
 def is_whole(path: Path) -> tuple[int, int, int] | None:
-    """Return samples, rate and channels of an output that can be read to its end, else None."""
+    """Return samples, rate and channels of a file that can be read to its end, else None."""
     try:
         if path.suffix == SUFFIX:
             held = load(path)
@@ -80,6 +81,15 @@ def is_whole(path: Path) -> tuple[int, int, int] | None:
             return reader.declared_frames, reader.rate, reader.channels
     except VoiceanonError:
         return None
+
+
+def _is_undamaged(entry: Entry, work_folder: Path) -> bool:
+    """Return whether a recording can be read to its end."""
+    try:
+        with open_source(entry, work_folder) as source:
+            return is_whole(source) is not None
+    except VoiceanonError:
+        return False
 
 
 def _channels_of(entry: Entry, work_folder: Path) -> int:

@@ -79,6 +79,11 @@ class RunSettings:
         Of the gate.
     language : str
         Of the speech, as ISO 639-1.
+    salvage : bool
+        Whether damaged recordings are done as far as they can be decoded.
+    profile : str
+        What is removed of a voice is learned from its ``"recording"``, or from the first ones of
+        its ``"speaker"``.
     owner : str
         Account that a destination in S3 must belong to; empty if it does not matter.
     allow_unchecked : list of str
@@ -95,6 +100,8 @@ class RunSettings:
     check: bool = True
     allow_unmeasured: bool = False
     language: str = "en"
+    salvage: bool = False
+    profile: str = "recording"
     owner: str = ""
     allow_unchecked: list[str] = field(default_factory=list)
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, LedgerError, Row
 from voiceanon.archive.manifest import Manifest
-from voiceanon.archive.places import Place, place_of
+from voiceanon.archive.places import place_of
 from voiceanon.archive.pool import Died, MakePool, Pool, one_thread_each
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.s3.urls import is_url
+from voiceanon.archive.speaker_profiles import MOST_ALIKE
 from voiceanon.archive.splitting import bring_together
-from voiceanon.archive.work import Job, job_of, make_work, remove_outputs
+from voiceanon.archive.work import Job, job_of, make_work, remove_outputs, trusted
 from voiceanon.errors import DestinationError
 from voiceanon.formats.placing import TEMPORARY_PREFIX, cause
 
@@ -66,6 +67,7 @@ def run_shard(
 
     It can be stopped at any point, by Ctrl-C, SIGTERM, kill -9 or a power cut, and called again:
     outputs have their names only when they are whole, and the ledger says "done" only after that.
+    What was delivered before is there, of its size, and read again if it was touched since.
     It may go on in other shards than it was begun in.
 
     Parameters
@@ -109,12 +111,13 @@ def run_shard(
                     path.unlink()
 
         with folder.locked(shard, alone), open_ledger(folder, shard, manifest, watcher) as ledger:
-            undecided = _undecided(manifest, shard, ledger, settings, retry, watcher)
+            undecided = _undecided(manifest, shard, ledger, folder, retry, watcher)
             first = list(itertools.islice(undecided, 1))
             if first:  # else no worker need be started
                 entries = itertools.chain(first, undecided)
                 work_folder = folder.work_folder(shard)
-                jobs = ((one, job_of(one, settings, key, work_folder)) for one in entries)
+                alike = _alike(manifest, settings)
+                jobs = ((e, job_of(e, settings, key, work_folder, alike(e))) for e in entries)
                 try:
                     is_clean = _work_through(jobs, ledger, settings, workers, watcher, make_pool)
                 finally:
@@ -213,12 +216,13 @@ def _undecided(
     manifest: Manifest,
     shard: Shard,
     ledger: Ledger,
-    settings: RunSettings,
+    folder: RunFolder,
     retry: bool,
     watcher: Watcher,
 ) -> Iterator[Entry]:
-    place = place_of(settings)
-    for entry in manifest.shard(shard.number, shard.count):
+    settings, is_told = folder.settings(), False
+    place, by_speaker = place_of(settings), settings.profile == "speaker"
+    for entry in manifest.shard(shard.number, shard.count, by_speaker=by_speaker):
         row = ledger.get(entry.id)
         if row is None or (retry and row.state in ("failed", "held")):
             yield entry
@@ -230,15 +234,32 @@ def _undecided(
                 watcher.on_row(entry, given_up)
             else:
                 yield entry
-        elif row.state == "done" and not _are_there(place, entry, row):
-            ledger.forget(entry.id, "an output was gone or of another size")
-            watcher.on_note("an output was gone or of another size: it is made again")
-            yield entry
+        elif row.state == "done":
+            found = trusted(place, entry, row, folder.path)
+            if found is None:
+                ledger.forget(entry.id, "an output was gone or another")
+                watcher.on_note("an output was gone or another: it is made again")
+                yield entry
+            elif found is not row:
+                ledger.put(found)
+                if not is_told:
+                    watcher.on_note("outputs were touched after they were delivered: they are read")
+                is_told = True
 
 
-def _are_there(place: Place, entry: Entry, row: Row) -> bool:
-    """Whether every output has its size; `verify` reads them too."""
-    return all(place.size(entry.output + one.suffix) == one.bytes for one in row.outputs)
+def _alike(manifest: Manifest, settings: RunSettings) -> Callable[[Entry], list[Entry]]:
+    """Return what tells the recordings from which an entry's speaker is learned."""
+    if settings.profile != "speaker":
+        return lambda _entry: []
+    last: dict[str, list[Entry]] = {}
+
+    def alike(entry: Entry) -> list[Entry]:
+        if entry.speaker not in last:  # one speaker comes after the other
+            last.clear()
+            last[entry.speaker] = manifest.alike(entry, MOST_ALIKE)
+        return last[entry.speaker]
+
+    return alike
 
 
 def remove_leftovers(folder: RunFolder) -> None:

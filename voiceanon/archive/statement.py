@@ -33,6 +33,8 @@ class Totals:
     states : dict
         How many are what; ``"skipped"`` were left out when the run was planned, ``"undecided"`` are
         still to be done.
+    salvaged : int
+        How many of those done are damaged recordings, as far as they could be decoded.
     audio_s, work_s : float
         Seconds of recordings that are done, and seconds of work on all.
     outputs, output_bytes : int
@@ -42,7 +44,8 @@ class Totals:
     redraws : int
         Further voices drawn.
     reasons : dict
-        Why recordings were held or failed, the most frequent first; numbers in them are ``#``.
+        Why recordings were held, failed or salvaged, the most frequent first; numbers in them are
+        ``#``.
     slowest : list
         Ids and seconds of work for a second of audio, of the ten slowest.
     again : int
@@ -53,6 +56,7 @@ class Totals:
 
     inputs: int = 0
     states: dict[str, int] = field(default_factory=dict)
+    salvaged: int = 0
     audio_s: float = 0.0
     work_s: float = 0.0
     outputs: int = 0
@@ -111,7 +115,8 @@ def totals_of(folder: RunFolder) -> Totals:
                         checks[row.verdict] += 1
                         pace = (row.elapsed_s / max(row.duration_s, 1.0), row.id)
                         paces = nlargest(_SLOWEST, [*paces, pace])
-                    elif row.state in ("held", "failed"):
+                        made.salvaged += row.is_salvaged
+                    if row.state in ("held", "failed") or row.is_salvaged:
                         reasons[f"{row.state}: {_NUMBER.sub('#', row.reason)}"] += 1
         left_out = Counter(one.status for one in manifest.left_out())
         states["failed"] += left_out.pop("failed", 0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from voiceanon.archive.ledger import Output, Row
 from voiceanon.archive.opening import open_source
 from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.run_folder import RunSettings
+from voiceanon.archive.speaker_profiles import SpeakerProfiles
 from voiceanon.container.voa import SUFFIX, Level
 from voiceanon.errors import CheckError, DestinationError, VoiceanonError
 from voiceanon.files import FileResult, anonymize_file
@@ -31,6 +34,7 @@ __all__ = [
     "make_work",
     "output_of",
     "remove_outputs",
+    "trusted",
 ]
 
 _BLOCK_BYTES = 1 << 20
@@ -48,17 +52,28 @@ class Job:
     entry: Entry
     secret: bytes = field(repr=False)  # not for logs
     work_folder: str
+    alike: tuple[Entry, ...] = ()
 
 
-def job_of(entry: Entry, settings: RunSettings, key: bytes, work_folder: Path) -> Job:
+def job_of(
+    entry: Entry,
+    settings: RunSettings,
+    key: bytes,
+    work_folder: Path,
+    alike: Sequence[Entry] = (),
+) -> Job:
     """Return the job of an entry; what is no file by itself is read in the work folder.
+
+    `alike` are recordings of its speaker, from which to learn what is removed.
 
     A recipe that draws a voice for each speaker gets a secret for each; a recording without a
     speaker is somebody of its own.
     """
     by_speaker = settings.recipe.get("voice_draw") == _PER_SPEAKER and entry.speaker
     label = ("voice of speaker", entry.speaker) if by_speaker else ("voice of entry", entry.id)
-    return Job(replace(entry, speaker=""), derive(key, *label), str(work_folder))
+    nameless = tuple(replace(one, speaker="") for one in alike)
+    secret = derive(key, *label)
+    return Job(replace(entry, speaker=""), secret, str(work_folder), nameless)
 
 
 def remove_outputs(settings: RunSettings, place: Place, entry: Entry) -> None:
@@ -82,11 +97,12 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
     attempt. A row that is still "working" says that nothing can be delivered: the run must stop.
     """
     recipe, destination = settings.recipe_made(), place_of(settings)
+    speakers = SpeakerProfiles()
 
     def work(job: Job, tell: Callable[[float], None]) -> Row:
         began_s = time.monotonic()
         try:
-            row = _done(job, settings, destination, recipe, tell)
+            row = _done(job, settings, destination, recipe, speakers, tell)
         except EmptyRecordingError as error:
             row = Row(job.entry.id, "empty", reason=str(error))
         except CheckError as error:
@@ -110,6 +126,7 @@ def _done(
     settings: RunSettings,
     destination: Place,
     recipe: Any,
+    speakers: SpeakerProfiles,
     tell: Callable[[float], None],
 ) -> Row:
     entry = job.entry
@@ -121,11 +138,14 @@ def _done(
     def progress(done: int, total: int) -> None:
         tell((len(results) + done / max(total, 1)) / parts)
 
-    gate: dict[str, Any] = {
+    options: dict[str, Any] = {
         "check": settings.check,
         "allow_unmeasured": settings.allow_unmeasured,
         "language": settings.language,
+        "salvage": settings.salvage,
     }
+    if job.alike:
+        options["profiles"] = partial(speakers.of, job.alike, job.work_folder, lambda: tell(0.0))
     try:
         with open_source(entry, job.work_folder, lambda: tell(0.0)) as source:
             if settings.audio:
@@ -139,7 +159,7 @@ def _done(
                         recording=entry.id,
                         speaker=_SPEAKER,
                         progress=progress,
-                        **gate,
+                        **options,
                     )
                 )
                 placed.append(path)
@@ -154,7 +174,7 @@ def _done(
                     recording=entry.id,
                     overwrite=True,
                     progress=progress,
-                    **gate,
+                    **options,
                 )
                 results.append(result)
                 placed += channel_paths(path, result.channels)
@@ -172,6 +192,7 @@ def _done(
     return Row(
         entry.id,
         "done",
+        reason="" if first.salvaged is None else str(first.salvaged),
         verdict=first.check,
         redraws=first.redraws,
         frames=first.frames,
@@ -182,11 +203,55 @@ def _done(
 
 
 def output_of(path: Path, suffix: str) -> Output:
-    """Return size and hash of a file that was delivered."""
+    """Return size, hash and time of a file that was delivered."""
     found = hashlib.sha256()
     size = 0
     with path.open("rb") as file:
+        changed_ns = os.fstat(file.fileno()).st_ctime_ns  # before: what is written meanwhile shows
         while block := file.read(_BLOCK_BYTES):
             found.update(block)
             size += len(block)
-    return Output(suffix, size, found.hexdigest())
+    return Output(suffix, size, found.hexdigest(), changed_ns)
+
+
+def trusted(place: Place, entry: Entry, row: Row, work_folder: Path) -> Row | None:
+    """Return a row whose outputs are there as they were delivered, None if one is not.
+
+    An output of the size and time of change that the row says is believed; of any other time, it
+    is read, and the row returned has the new time. What a disk changes by itself, without any
+    time to tell it, `verify` finds: it reads every output.
+
+    Parameters
+    ----------
+    place : Place
+        The destination; where it tells no times, sizes are all that is compared.
+    entry : Entry
+        The recording.
+    row : Row
+        Its row, which says "done".
+    work_folder : Path
+        For copies of what cannot be read where it is.
+
+    Returns
+    -------
+    Row or None
+    """
+    found: list[Output] = []
+    for output in row.outputs:
+        name = entry.output + output.suffix
+        there = place.status(name)
+        if there is None or there[0] != output.bytes:
+            return None
+        if there[1] in (0, output.changed_ns):
+            found.append(output)
+            continue
+        with place.reading(name, work_folder) as path:
+            try:
+                now = output_of(path, output.suffix)
+            except OSError:
+                return None
+        if not now.is_like(output):
+            return None
+        found.append(now)
+    outputs = tuple(found)
+    return row if outputs == row.outputs else replace(row, outputs=outputs)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.anonymize import chosen_recipe, read_secret
+from voiceanon.cli.anonymize import SALVAGE_OPTION, chosen_recipe, read_secret
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.file_plan import Job, Kind, plan_files
@@ -74,6 +74,7 @@ def abstract(
     language: Annotated[
         str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
     ] = "en",
+    salvage: Annotated[bool, SALVAGE_OPTION] = False,
 ) -> None:
     """Store what was said in recordings, some hundred bits a second, and nothing of the voices.
 
@@ -116,6 +117,7 @@ def abstract(
             check=not no_check,
             allow_unmeasured=allow_unmeasured,
             language=language,
+            salvage=salvage,
             progress=progress,
         )
 

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from voiceanon.anonymizer import Anonymizer
     from voiceanon.recipe import Recipe
 
-__all__ = ["AudioFormat", "anonymize", "chosen_recipe", "make_anonymizer", "read_secret"]
+__all__ = [
+    "SALVAGE_OPTION",
+    "AudioFormat",
+    "anonymize",
+    "chosen_recipe",
+    "make_anonymizer",
+    "read_secret",
+]
+
+SALVAGE_OPTION = typer.Option(
+    "--salvage", help="Do damaged recordings too, as far as they can be decoded; results tell."
+)
 
 
 class AudioFormat(str, enum.Enum):
@@ -80,6 +91,7 @@ def anonymize(
             metavar="CODE", help="Of the speech, as ISO 639-1; the check of the words knows en."
         ),
     ] = "en",
+    salvage: Annotated[bool, SALVAGE_OPTION] = False,
     allow_unprotected: Annotated[
         bool,
         typer.Option("--allow-unprotected", help="Permit a recipe that protects nobody."),
@@ -102,9 +114,10 @@ def anonymize(
     ```
 
     A recording that is damaged, truncated or no audio fails with a reason and nothing is written
-    for it; the others are still done, and the exit code is 3. Every output is checked against its
-    recording before it is delivered; where words or sounds were lost, other voices are drawn, and
-    if none passes the recording is held: no output, a reason, and the exit code 4.
+    for it; the others are still done, and the exit code is 3. With --salvage, what can be decoded
+    of it is done, and its result says how much that is and what is wrong. Every output is checked
+    against its recording before it is delivered; where words or sounds were lost, other voices are
+    drawn, and if none passes the recording is held: no output, a reason, and the exit code 4.
     """
     anonymizer, recipe_name = make_anonymizer(recipe, secret_file, allow_unprotected)
     plan = plan_files(inputs, out, suffix=f".{format_.value}" if format_ else None)
@@ -120,6 +133,7 @@ def anonymize(
             check=not no_check,
             allow_unmeasured=allow_unmeasured,
             language=language,
+            salvage=salvage,
             progress=progress,
         )
 

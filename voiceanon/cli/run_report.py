@@ -88,7 +88,7 @@ class RunReport:
         """Record a recording that was delivered."""
         self.audio_s += result.duration_s
         self._add(
-            _row(result.source, "done", None)
+            _row(result.source, "done", result.salvaged)
             | {
                 "destination": str(result.destination),
                 "frames": result.frames,
@@ -99,6 +99,7 @@ class RunReport:
                 "check": result.check,
                 "redraws": result.redraws,
                 "measures": None if result.report is None else result.report.as_dict()["measures"],
+                "salvaged": None if result.salvaged is None else result.salvaged.as_dict(),
             }
         )
 
@@ -112,6 +113,7 @@ class RunReport:
                     "type": "summary",
                     "inputs": self._inputs,
                     **counts,
+                    "salvaged": self._salvaged(),
                     "interrupted": self.interrupted,
                     "audio_s": round(self.audio_s, 6),
                     "elapsed_s": round(elapsed_s, 6),
@@ -122,6 +124,8 @@ class RunReport:
             return
         self._print_table()
         listed = ", ".join(f"{number} {status}" for status, number in counts.items())
+        if self._salvaged():
+            listed += f" ({self._salvaged()} of those done are salvaged: not whole)"
         results().print(
             f"{listed} · {self.audio_s / 3600:.2f} h of audio in {elapsed_s:.1f} s · "
             f"recipe {self._recipe_name} · {self._said_of_checks()}"
@@ -130,6 +134,10 @@ class RunReport:
     def _checks(self) -> dict[str, int]:
         """How many of the recordings delivered came out how."""
         return dict(Counter(row["check"] for row in self._rows if row["status"] == "done"))
+
+    def _salvaged(self) -> int:
+        """How many of the recordings delivered are damaged ones, as far as they could be read."""
+        return sum(row["salvaged"] is not None for row in self._rows)
 
     def _said_of_checks(self) -> str:
         found = self._checks()
@@ -148,7 +156,7 @@ class RunReport:
         from rich.text import Text
 
         brief = len(self._rows) > _MAX_ROWS
-        rows = [row for row in self._rows if not brief or row["status"] != "done"]
+        rows = [row for row in self._rows if not brief or row["status"] != "done" or row["reason"]]
         if not rows:
             return
         table = Table("recording", "result", "length", "× real time", "reason")
@@ -184,4 +192,5 @@ def _row(source: Path, status: str, reason: object) -> dict[str, Any]:
         "check": None,
         "redraws": None,
         "measures": None,
+        "salvaged": None,
     }

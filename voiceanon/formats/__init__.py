@@ -1,6 +1,8 @@
 """The border to files: hostile recordings are read here, and whole ones written."""
 
+from voiceanon.formats.facts import Salvage
 from voiceanon.formats.reading import AudioReader, EmptyRecordingError
+from voiceanon.formats.salvaging import read_recording
 from voiceanon.formats.sniff import AUDIO_SUFFIXES, identify, looks_like_audio
 from voiceanon.formats.writing import OUTPUT_FORMATS, AudioWriter
 
@@ -10,6 +12,8 @@ __all__ = [
     "AudioReader",
     "AudioWriter",
     "EmptyRecordingError",
+    "Salvage",
     "identify",
     "looks_like_audio",
+    "read_recording",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from voiceanon.audio import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ
 from voiceanon.errors import RecordingError
 
-__all__ = ["MAX_DURATION_S", "Facts", "View", "check_channels", "check_rate"]
+__all__ = ["MAX_DURATION_S", "Facts", "Salvage", "View", "check_channels", "check_rate"]
 
 MAX_DURATION_S = 24 * 3600.0
 
@@ -51,6 +51,9 @@ class Facts:
         FLAC only: bits per sample and the checksum of the decoded samples (empty if not stored).
     view : View or None
         Where the decoder shall see something else than the file as it is.
+    stated : int or None
+        Of a damaged recording only: samples per channel that it should have, None if it cannot be
+        told.
     """
 
     kind: str
@@ -62,6 +65,39 @@ class Facts:
     bits: int = 0
     md5: bytes = b""
     view: View | None = None
+    stated: int | None = None
+
+
+@dataclass(frozen=True)
+class Salvage:
+    """What was kept of a damaged recording.
+
+    Attributes
+    ----------
+    problem : str
+        What is wrong with it: why it is not read without being asked to.
+    kept_s : float
+        Seconds that could be decoded.
+    stated_s : float or None
+        Seconds that it should have; None if that cannot be told, or is absurd.
+    """
+
+    problem: str
+    kept_s: float
+    stated_s: float | None
+
+    def __str__(self) -> str:
+        whole = "" if self.stated_s is None else f" of {self.stated_s:.3f}"
+        return f"salvaged {self.kept_s:.3f}{whole} s: {self.problem}"
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """Return plain values, for JSON."""
+        stated_s = None if self.stated_s is None else round(self.stated_s, 6)
+        return {
+            "problem": self.problem,
+            "kept_s": round(self.kept_s, 6),
+            "stated_s": stated_s,
+        }
 
 
 def check_channels(channels: int) -> int:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.errors import RecordingError
-from voiceanon.formats.facts import Facts, check_channels, check_rate
+from voiceanon.formats.facts import Facts, View, check_channels, check_rate
 from voiceanon.formats.sniff import after_id3
 from voiceanon.formats.source import Source
 
-__all__ = ["SampleChecksum", "inspect_flac"]
+__all__ = ["SampleChecksum", "inspect_flac", "salvage_flac"]
 
 _MAX_METADATA_BLOCKS = 1024
 _STREAMINFO, _RESERVED = 0, 127
@@ -26,6 +26,23 @@ def inspect_flac(source: Source) -> Facts:
     RecordingError
         If its header is impossible, states no length, or disagrees with its first frame.
     """
+    facts = _facts(source)
+    if facts.frames == 0:
+        raise RecordingError("states no length (a streamed FLAC); rewrite it with `flac`")
+    return facts
+
+
+def salvage_flac(source: Source) -> Facts:
+    """Facts of a FLAC file that a decoder is to read as far as it can."""
+    facts = _facts(source)
+    view = View(b"", 0, source.size)
+    return Facts(
+        "FLAC", facts.channels, facts.rate_hz, None, view=view, stated=facts.frames or None
+    )
+
+
+def _facts(source: Source) -> Facts:
+    """What the header states, once it agrees with the first frame."""
     offset = after_id3(source) + 4
     info = b""
     for index in range(_MAX_METADATA_BLOCKS):
@@ -51,8 +68,6 @@ def inspect_flac(source: Source) -> Facts:
     frames = packed & 0xFFFFFFFFF
     if bits < 4 or not 16 <= smallest_block <= largest_block:
         raise RecordingError("damaged: its stream header is impossible")
-    if frames == 0:
-        raise RecordingError("states no length (a streamed FLAC); rewrite it with `flac`")
     frame = source.exactly(offset, 4, "its first frame")
     if frame[0] != 0xFF or frame[1] & 0xFE != 0xF8:
         raise RecordingError("damaged: no frame where the first must begin")

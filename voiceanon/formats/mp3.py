@@ -8,6 +8,8 @@ with one. Tags are not shown to it at all.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from voiceanon.errors import RecordingError
@@ -15,7 +17,7 @@ from voiceanon.formats.facts import Facts, View, check_rate
 from voiceanon.formats.sniff import after_id3
 from voiceanon.formats.source import Source
 
-__all__ = ["inspect_mp3"]
+__all__ = ["inspect_mp3", "salvage_mp3"]
 
 _READ_BYTES = 1 << 20
 _MPEG1 = 3  # the two bits of the header that tell MPEG-1 from MPEG-2 (2) and MPEG-2.5 (0)
@@ -30,6 +32,7 @@ _TRAILERS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 _MAX_TRIMMED = 2 * 4095 + 2 * 1152
 # One header of four bytes can be chance.
 _MIN_FRAMES = 2
+_TOO_FEW = "holds {} MP3 frames with sound, too few to be a recording"
 # The bit rate index of the frame that we put in front: 128 or 80 kbit/s, long enough for a count.
 _COUNT_FRAME_BIT_RATE = 9
 
@@ -64,16 +67,15 @@ def inspect_mp3(source: Source) -> Facts:
     RecordingError
         If frames are damaged, cut, or not as many as its header counts.
     """
-    start = after_id3(source)
-    header = source.exactly(start, 4, "a frame")
-    first = _frame(header, start)
-    check_rate(first.rate_hz)
-    frames, end = _walk(source, start, first)
+    start, header, first = _first(source)
+    frames, end = 0, start
+    for place in _walk(source, start, first):
+        frames, end = frames + 1, place
     is_count_frame, counted = _count_in(source.read(start, first.size), first)
     if is_count_frame:
         frames -= 1  # that frame holds no sound
     if frames < _MIN_FRAMES:
-        raise RecordingError(f"holds {frames} MP3 frames with sound, too few to be a recording")
+        raise RecordingError(_TOO_FEW.format(frames))
     samples = frames * first.samples
     if counted is not None:
         # Some encoders count the frame of the count too.
@@ -95,9 +97,40 @@ def inspect_mp3(source: Source) -> Facts:
     )
 
 
-def _walk(source: Source, start: int, first: _Frame) -> tuple[int, int]:
-    """Number of frames from `start`, every one whole, and the offset after the last."""
-    offset, frames = start, 0
+def salvage_mp3(source: Source) -> Facts:
+    """Facts of the whole frames at the start of a damaged MPEG layer III file."""
+    start, header, first = _first(source)
+    frames, end = 0, start
+    with contextlib.suppress(RecordingError):
+        for place in _walk(source, start, first):
+            frames, end = frames + 1, place
+    is_count_frame, counted = _count_in(source.read(start, first.size), first)
+    frames -= is_count_frame
+    if frames < _MIN_FRAMES:
+        raise RecordingError(_TOO_FEW.format(frames))
+    sound_start = start + first.size if is_count_frame else start
+    return Facts(
+        "MP3",
+        first.channels,
+        first.rate_hz,
+        frames=None,
+        view=View(_count_frame(header, first, frames), sound_start, end),
+        stated=None if counted is None else counted * first.samples,
+    )
+
+
+def _first(source: Source) -> tuple[int, bytes, _Frame]:
+    """Where the first frame is, its header and the frame."""
+    start = after_id3(source)
+    header = source.exactly(start, 4, "a frame")
+    first = _frame(header, start)
+    check_rate(first.rate_hz)
+    return start, header, first
+
+
+def _walk(source: Source, start: int, first: _Frame) -> Iterator[int]:
+    """The offset after each frame from `start`, every one whole."""
+    offset = start
     window, window_start = b"", 0
     while offset < source.size:
         place = offset - window_start
@@ -115,8 +148,7 @@ def _walk(source: Source, start: int, first: _Frame) -> tuple[int, int]:
         if offset + frame.size > source.size:
             raise RecordingError("truncated: the file ends inside a frame")
         offset += frame.size
-        frames += 1
-    return frames, offset
+        yield offset
 
 
 def _frame(header: bytes, offset: int) -> _Frame:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from voiceanon.errors import RecordingError
-from voiceanon.formats.facts import Facts, check_channels, check_rate
+from voiceanon.formats.facts import Facts, View, check_channels, check_rate
 from voiceanon.formats.source import Source
 
-__all__ = ["inspect_ogg", "page_checksum"]
+__all__ = ["inspect_ogg", "page_checksum", "salvage_ogg"]
 
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _HEADER_BYTES = 27
@@ -52,44 +54,67 @@ def inspect_ogg(source: Source) -> Facts:
         one stream, or the codec is another.
     """
     first = _page_at(source, b"", 0, 0)
+    channels, rate_hz, skipped = _head(first)
+    granule, end = 0, first.end
+    for page in _pages(source, first):
+        granule, end = page.granule, page.end
+    if source.read(end, 4) == b"OggS":
+        raise RecordingError("holds several streams; only one recording a file is read")
+    # Opus counts at 48 kHz whatever the rate it is decoded to, which is never higher.
+    most = max(granule - skipped, 0)
+    return Facts("OGG", channels, rate_hz, frames=None, frames_at_most=most)
+
+
+def salvage_ogg(source: Source) -> Facts:
+    """Facts of the whole pages at the start of a damaged Ogg Vorbis or Ogg Opus file."""
+    first = _page_at(source, b"", 0, 0)
+    channels, rate_hz, _ = _head(first)
+    end = first.end
+    with contextlib.suppress(RecordingError):
+        for page in _pages(source, first):
+            end = page.end
+    return Facts("OGG", channels, rate_hz, frames=None, view=View(b"", 0, end))
+
+
+def _head(first: _Page) -> tuple[int, int | None, int]:
+    """Channels, rate and the samples that are not heard, from the first page."""
     if not first.flags & _FIRST:
         raise RecordingError("damaged: its first page does not begin a stream")
     head = first.body
+    rate_hz: int | None = None
+    skipped = 0
     if head.startswith(b"\x01vorbis") and len(head) >= 30:
         channels, rate_hz = struct.unpack("<BI", head[11:16])
         check_rate(rate_hz)
-        skipped = 0
     elif head.startswith(b"OpusHead") and len(head) >= 19:
         channels, skipped = struct.unpack("<BH", head[9:12])
-        rate_hz = None
     else:
         raise RecordingError("has a coding that is not supported (Ogg with Vorbis or Opus only)")
-    check_channels(channels)
-    granule = max(_walk(source, first) - skipped, 0)
-    # Opus counts at 48 kHz whatever the rate it is decoded to, which is never higher.
-    return Facts("OGG", channels, rate_hz, frames=None, frames_at_most=granule)
+    return check_channels(channels), rate_hz, skipped
 
 
-def _walk(source: Source, first: _Page) -> int:
-    """The last granule position, after the whole stream has been checked."""
-    offset, sequence, granule, last = first.end, first.sequence, 0, first
+def _pages(source: Source, first: _Page) -> Iterator[_Page]:
+    """Every page after the first until the last of the stream, checked.
+
+    The position of a page in which no sound ends is that of the page before.
+    """
+    granule, last = 0, first
     window, window_start = b"", 0
     while not last.flags & _LAST:
+        offset = last.end
         if offset - window_start + _MAX_PAGE_BYTES > len(window):
             window, window_start = source.read(offset, _READ_BYTES), offset
         page = _page_at(source, window, window_start, offset)
         if page.serial != first.serial or page.flags & _FIRST:
             raise RecordingError("holds several streams; only one recording a file is read")
-        if page.sequence != (sequence + 1) & 0xFFFFFFFF:
+        if page.sequence != (last.sequence + 1) & 0xFFFFFFFF:
             raise RecordingError(f"damaged: pages are missing before byte {offset}")
         if page.granule != _NO_PACKET_ENDS:
             if page.granule >> 63 or page.granule < granule:
                 raise RecordingError(f"damaged: time runs backwards at byte {offset}")
             granule = page.granule
-        sequence, offset, last = page.sequence, page.end, page
-    if source.read(offset, 4) == b"OggS":
-        raise RecordingError("holds several streams; only one recording a file is read")
-    return granule
+        last = replace(page, granule=granule)
+        yield last
 
 
 def _page_at(source: Source, window: bytes, window_start: int, offset: int) -> _Page:

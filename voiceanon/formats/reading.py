@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from voiceanon.audio import MAX_PEAK
 from voiceanon.errors import RecordingError
-from voiceanon.formats.facts import MAX_DURATION_S, check_channels, check_rate
+from voiceanon.formats.facts import MAX_DURATION_S, Facts, Salvage, check_channels, check_rate
 from voiceanon.formats.flac import SampleChecksum
 from voiceanon.formats.integrity import check_extent, inspect
 from voiceanon.formats.source import Source, Window
@@ -22,7 +22,7 @@ from voiceanon.formats.source import Source, Window
 if TYPE_CHECKING:
     import soundfile
 
-__all__ = ["AudioReader", "EmptyRecordingError"]
+__all__ = ["AudioReader", "EmptyRecordingError", "decoder_errors"]
 
 # What libsndfile may say a file is, once our own look at its bytes has said what it is.
 _DECODER_FORMATS = {
@@ -72,6 +72,8 @@ class AudioReader:
         1 to 64.
     declared_frames : int
         Samples per channel; `blocks` yields exactly as many, or raises.
+    salvage : Salvage or None
+        None, since the recording is whole: see `voiceanon.formats.salvaging`.
 
     Raises
     ------
@@ -87,13 +89,16 @@ class AudioReader:
     ...     longest = max(block.shape[1] for block in reader.blocks(65536))
     """
 
+    salvage: Salvage | None = None
+
     def __init__(
         self, path: str | os.PathLike[str], *, max_duration_s: float = MAX_DURATION_S
     ) -> None:
         self._source = Source(path)
+        self._max_duration_s = max_duration_s
         self._decoder: soundfile.SoundFile | None = None
         try:
-            self._facts = inspect(self._source)
+            self._facts = self._inspected()
             self.kind = self._facts.kind
             if 0 in (self._facts.frames, self._facts.frames_at_most):
                 raise EmptyRecordingError("holds no samples")
@@ -102,11 +107,8 @@ class AudioReader:
             self._matched = False
             self.channels = check_channels(decoder.channels)
             self.rate = check_rate(decoder.samplerate)
-            self.declared_frames = int(decoder.frames)
-            if self.kind == "WAV" and self._facts.frames_at_most is not None:
-                # libsndfile takes the pad byte after an odd number of GSM blocks for one more.
-                self.declared_frames = min(self.declared_frames, self._facts.frames_at_most)
-            self._check_agreement(decoder)
+            self._check_kind(decoder)
+            self.declared_frames = self._settled_frames(decoder)
             check_extent(
                 self._source, self.declared_frames, self.rate, self.channels, max_duration_s
             )
@@ -174,12 +176,16 @@ class AudioReader:
     ) -> None:
         self.close()
 
+    def _inspected(self) -> Facts:
+        """What the container says; it must be whole."""
+        return inspect(self._source)
+
     def _open_decoder(self) -> soundfile.SoundFile:
         import soundfile
 
         if self._facts.view is not None:
             window = io.BufferedReader(Window(self._source, self._facts.view), 1 << 16)
-            with _decoder_errors():
+            with decoder_errors():
                 decoder = soundfile.SoundFile(window)
             # After every read, soundfile seeks to where it is. In MP3 this decodes the frames
             # before once more, and fills stderr with warnings of libmpg123 about the joint.
@@ -189,7 +195,7 @@ class AudioReader:
             return decoder
         # By descriptor: the decoder never sees a name, so no suffix can make it guess raw audio.
         os.lseek(self._source.descriptor, 0, os.SEEK_SET)
-        with _decoder_errors():
+        with decoder_errors():
             return soundfile.SoundFile(self._source.descriptor, closefd=False)
 
     def _rewound(self) -> soundfile.SoundFile:
@@ -213,8 +219,8 @@ class AudioReader:
             f"holds samples that are NaN, infinite or beyond ±{MAX_PEAK:g}, from {at_s:.3f} s on"
         )
 
-    def _check_agreement(self, decoder: soundfile.SoundFile) -> None:
-        """Hold what the decoder says against what the container said."""
+    def _check_kind(self, decoder: soundfile.SoundFile) -> None:
+        """Hold what the decoder makes of the file against what the container said."""
         facts = self._facts
         if decoder.format not in _DECODER_FORMATS[facts.kind]:
             raise RecordingError("damaged: the decoder takes it for another kind of file")
@@ -222,7 +228,14 @@ class AudioReader:
             raise RecordingError("has a coding that is not supported")
         if self.channels != facts.channels or facts.rate_hz not in (None, self.rate):
             raise RecordingError("damaged: header and decoder disagree on channels or rate")
-        frames = self.declared_frames
+
+    def _settled_frames(self, decoder: soundfile.SoundFile) -> int:
+        """Samples per channel, once container and decoder agree."""
+        facts = self._facts
+        frames = int(decoder.frames)
+        if self.kind == "WAV" and facts.frames_at_most is not None:
+            # libsndfile takes the pad byte after an odd number of GSM blocks for one more.
+            frames = min(frames, facts.frames_at_most)
         if facts.frames is not None and frames != facts.frames:
             raise RecordingError(
                 f"damaged: its header makes {facts.frames} samples, its decoder {frames}"
@@ -233,18 +246,19 @@ class AudioReader:
                 f"damaged: its header makes {least} to {facts.frames_at_most} samples, "
                 f"its decoder {frames}"
             )
+        return frames
 
     def _read(
         self, decoder: soundfile.SoundFile, frames: int, checksum: SampleChecksum | None
     ) -> npt.NDArray[np.float32]:
         """Up to `frames` samples, shape (channels, n)."""
         if checksum is None:
-            with _decoder_errors():
+            with decoder_errors():
                 samples = decoder.read(frames, dtype="float32", always_2d=True)
             plain: npt.NDArray[np.float32] = np.ascontiguousarray(samples.T)
             return plain
         is_16_bit = self._facts.bits == 16
-        with _decoder_errors():
+        with decoder_errors():
             integers = decoder.read(frames, dtype="int16" if is_16_bit else "int32", always_2d=True)
         checksum.update(integers)
         scaled: npt.NDArray[np.float32] = integers.T.astype(np.float32, order="C")
@@ -253,7 +267,7 @@ class AudioReader:
 
 
 @contextmanager
-def _decoder_errors() -> Iterator[None]:
+def decoder_errors() -> Iterator[None]:
     """Make one kind of error, of one printable line, of everything a decoder can raise."""
     import soundfile
 

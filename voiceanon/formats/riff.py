@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 from voiceanon.errors import RecordingError
 from voiceanon.formats.chunks import Chunk, Layout, is_printable, tidy_to_end, walk
-from voiceanon.formats.facts import Facts, check_channels, check_rate
+from voiceanon.formats.facts import Facts, View, check_channels, check_rate
+from voiceanon.formats.headers import w64_header
 from voiceanon.formats.sniff import W64_RIFF
 from voiceanon.formats.source import Source
 
-__all__ = ["inspect_rf64", "inspect_w64", "inspect_wav"]
+__all__ = [
+    "inspect_rf64",
+    "inspect_w64",
+    "inspect_wav",
+    "salvage_rf64",
+    "salvage_w64",
+    "salvage_wav",
+]
 
 _RIFF = Layout(id_bytes=4, size_format="<I", alignment=2)
 _W64 = Layout(id_bytes=16, size_format="<q", alignment=8, size_counts_header=True)
@@ -35,6 +43,7 @@ class _Format:
     rate_hz: int
     block_bytes: int
     block_frames: int
+    body: bytes
 
 
 def inspect_wav(source: Source) -> Facts:
@@ -50,11 +59,7 @@ def inspect_wav(source: Source) -> Facts:
 
 def inspect_rf64(source: Source) -> Facts:
     """Facts of an RF64 file (EBU Tech 3306), whose `ds64` chunk holds the true sizes."""
-    first = next(walk(source, 12, _RIFF), None)
-    if first is None or first.name != b"ds64" or first.size < 28 or first.overruns:
-        raise RecordingError("damaged: an RF64 file must begin with its ds64 chunk")
-    sizes = source.exactly(first.body, 24, "its ds64 chunk")
-    return _inspect(source, "RF64", 12, _RIFF, data_bytes_64=struct.unpack("<QQQ", sizes)[1])
+    return _inspect(source, "RF64", 12, _RIFF, data_bytes_64=_data_bytes_64(source))
 
 
 def inspect_w64(source: Source) -> Facts:
@@ -65,9 +70,70 @@ def inspect_w64(source: Source) -> Facts:
     return _inspect(source, "W64", 40, _W64, data_bytes_64=None)
 
 
+def salvage_wav(source: Source) -> Facts:
+    """Facts of the samples of a RIFF WAVE file whose sizes are wrong."""
+    return _salvage(source, 12, _RIFF, data_bytes_64=None)
+
+
+def salvage_rf64(source: Source) -> Facts:
+    """Facts of the samples of an RF64 file whose sizes are wrong."""
+    return _salvage(source, 12, _RIFF, data_bytes_64=_data_bytes_64(source))
+
+
+def salvage_w64(source: Source) -> Facts:
+    """Facts of the samples of a Sony Wave64 file whose sizes are wrong."""
+    return _salvage(source, 40, _W64, data_bytes_64=None)
+
+
+def _data_bytes_64(source: Source) -> int:
+    first = next(walk(source, 12, _RIFF), None)
+    if first is None or first.name != b"ds64" or first.size < 28 or first.overruns:
+        raise RecordingError("damaged: an RF64 file must begin with its ds64 chunk")
+    sizes = source.exactly(first.body, 24, "its ds64 chunk")
+    return int(struct.unpack("<QQQ", sizes)[1])
+
+
+def _salvage(source: Source, start: int, layout: Layout, data_bytes_64: int | None) -> Facts:
+    """What the samples' own bytes make; a size is believed if they are there."""
+    format_, data = _format_and_data(source, start, layout, to_data=True)
+    stated = data.size
+    if data_bytes_64 is not None and stated == 0xFFFFFFFF:
+        stated = data_bytes_64
+    known = stated > 0 and stated not in _STREAMED
+    blocks = (stated if known and stated <= data.room else data.room) // format_.block_bytes
+    data_bytes = blocks * format_.block_bytes
+    return Facts(
+        kind="W64",
+        channels=format_.channels,
+        rate_hz=format_.rate_hz,
+        frames=None,
+        view=View(w64_header(format_.body, data_bytes), data.body, data.body + data_bytes),
+        stated=stated // format_.block_bytes * format_.block_frames if known else None,
+    )
+
+
 def _inspect(
     source: Source, kind: str, start: int, layout: Layout, data_bytes_64: int | None
 ) -> Facts:
+    format_, data = _format_and_data(source, start, layout)
+    data_bytes = _data_bytes(source, layout, data, data_bytes_64)
+    blocks, rest = divmod(data_bytes, format_.block_bytes)
+    if rest:
+        raise RecordingError("truncated: the samples end inside a sample")
+    exact = format_.block_frames == 1
+    return Facts(
+        kind=kind,
+        channels=format_.channels,
+        rate_hz=format_.rate_hz,
+        frames=blocks if exact else None,
+        frames_at_most=blocks * format_.block_frames,
+    )
+
+
+def _format_and_data(
+    source: Source, start: int, layout: Layout, *, to_data: bool = False
+) -> tuple[_Format, Chunk]:
+    """The two chunks that count; the rest of the file is walked through unless only `to_data`."""
     format_: _Format | None = None
     data: Chunk | None = None
     for chunk in walk(source, start, layout):
@@ -86,7 +152,7 @@ def _inspect(
             if format_ is None:
                 raise RecordingError("damaged: the samples come before their format")
             data = chunk
-            if chunk.size in _STREAMED:
+            if to_data or chunk.size in _STREAMED:
                 break
             continue
         if chunk.size < 0 or chunk.overruns:
@@ -99,18 +165,7 @@ def _inspect(
         raise RecordingError("damaged: no format chunk")
     if data is None:
         raise RecordingError("damaged: no data chunk, so there are no samples")
-    data_bytes = _data_bytes(source, layout, data, data_bytes_64)
-    blocks, rest = divmod(data_bytes, format_.block_bytes)
-    if rest:
-        raise RecordingError("truncated: the samples end inside a sample")
-    exact = format_.block_frames == 1
-    return Facts(
-        kind=kind,
-        channels=format_.channels,
-        rate_hz=format_.rate_hz,
-        frames=blocks if exact else None,
-        frames_at_most=blocks * format_.block_frames,
-    )
+    return format_, data
 
 
 def _name(chunk: Chunk, layout: Layout) -> bytes:
@@ -152,9 +207,11 @@ def _read_format(source: Source, chunk: Chunk) -> _Format:
     check_channels(channels)
     check_rate(rate_hz)
     if tag in (_PCM, _FLOAT, _ALAW, _ULAW):
-        return _Format(channels, rate_hz, _plain_block(tag, channels, block_bytes, bits), 1)
+        block_bytes = _plain_block(tag, channels, block_bytes, bits)
+        plain = struct.pack("<H", tag) + body[2:16]
+        return _Format(channels, rate_hz, block_bytes, 1, plain)
     block_frames = _packed_block(tag, channels, block_bytes, body)
-    return _Format(channels, rate_hz, block_bytes, block_frames)
+    return _Format(channels, rate_hz, block_bytes, block_frames, body)
 
 
 def _plain_block(tag: int, channels: int, block_bytes: int, bits: int) -> int:

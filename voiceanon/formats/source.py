@@ -15,10 +15,14 @@ from voiceanon.formats.facts import View
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["Source", "Window"]
+__all__ = ["ChangedError", "Source", "Window"]
 
 # O_NONBLOCK: opening a named pipe must return, so that it can be refused, not wait for a writer.
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class ChangedError(RecordingError):
+    """A recording was written to while it was read: what it holds cannot be said."""
 
 
 class Source:
@@ -89,7 +93,7 @@ class Source:
         """Raise if the file was written to, cut or extended since it was opened."""
         now, then = os.fstat(self.descriptor), self._status
         if (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
-            raise RecordingError("changed while it was being read")
+            raise ChangedError("changed while it was being read")
 
     def close(self) -> None:
         """Close the descriptor; safe to call twice."""

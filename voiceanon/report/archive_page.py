@@ -68,7 +68,9 @@ def write_archive_page(
         ("settings", "What was done", _settings(settings)),
     ]
     if totals.reasons:
-        sections.insert(1, ("reasons", "Why recordings were held or failed", _reasons(totals)))
+        sections.insert(
+            1, ("reasons", "Why recordings were held, failed or salvaged", _reasons(totals))
+        )
     if totals.slowest:
         sections.append(("slowest", "The slowest", _slowest(totals)))
     played = _players(Path(settings.destination), outputs)
@@ -86,6 +88,7 @@ def _totals(totals: Totals) -> Node:
         ("audio done", f"{totals.audio_s / 3600:,.2f} h"),
         ("work", f"{totals.work_s / 3600:,.2f} h of one core, {pace:.0f} times real time"),
         ("outputs", f"{totals.outputs:,} files, {totals.output_bytes / 1e9:,.3f} GB"),
+        ("of those done, salvaged: damaged, not whole", f"{totals.salvaged:,}"),
         ("further voices drawn", f"{totals.redraws:,}"),
         ("begun more than once", f"{totals.again:,}"),
         *((f"checked: {how}", f"{number:,}") for how, number in totals.checks.items()),
@@ -116,8 +119,10 @@ def _settings(settings: RunSettings) -> Node:
     rows = [
         ("delivered", " and ".join(stored)),
         ("recipe", str(settings.recipe.get("name", ""))),
+        ("what is removed is learned from", f"the {settings.profile}"),
         ("checked before delivery", "yes" if settings.check else "no"),
         ("what could not be checked was delivered", "yes" if settings.allow_unmeasured else "no"),
+        ("damaged recordings were salvaged", "yes" if settings.salvage else "no"),
         ("language of the check", settings.language),
         ("outputs are called by", "names" if settings.keep_names else "pseudonyms"),
     ]

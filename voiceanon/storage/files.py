@@ -24,11 +24,12 @@ from voiceanon.files import (
     held,
     may_pass,
     refuse_destination,
+    with_own,
 )
-from voiceanon.formats import AudioReader, AudioWriter
+from voiceanon.formats import AudioReader, AudioWriter, read_recording
 from voiceanon.keys import check_secret, fresh_secret
 from voiceanon.measures import Measures, measure
-from voiceanon.profile import Profiler
+from voiceanon.profile import Profile, Profiler
 from voiceanon.recipe import Recipe
 from voiceanon.speaking import Labels
 from voiceanon.stream import Hearing
@@ -53,6 +54,8 @@ def abstract_file(
     check: bool = True,
     allow_unmeasured: bool = False,
     language: str = "en",
+    salvage: bool = False,
+    profiles: Callable[[int], Sequence[Profile | None]] | None = None,
     progress: Progress | None = None,
 ) -> FileResult:
     """Store what is said in a recording, or its measures alone, and nothing of the voice.
@@ -80,7 +83,7 @@ def abstract_file(
         Encrypts what is stored.
     overwrite : bool
         Whether files that are there may be replaced.
-    check, allow_unmeasured, language
+    check, allow_unmeasured, language, salvage, profiles
         As for `voiceanon.files.anonymize_file`.
     progress : callable, optional
         Called with samples done and samples in all, every pass counted.
@@ -93,7 +96,7 @@ def abstract_file(
     Raises
     ------
     RecordingError
-        If the recording cannot be read whole.
+        If the recording cannot be read whole, or not at all with `salvage`.
     DestinationError
         If the destination is refused or cannot be written.
     CheckError
@@ -107,7 +110,8 @@ def abstract_file(
     secret = fresh_secret() if secret is None else check_secret(secret)
     if destination.suffix.lower() != SUFFIX:
         raise DestinationError(f"has the suffix {destination.suffix!r}; write {SUFFIX}")
-    with AudioReader(source) as reader:
+
+    def made(reader: AudioReader) -> FileResult:
         if reader.declared_frames < MIN_SAMPLES:
             raise RecordingError(
                 f"holds {reader.declared_frames} sample; at least {MIN_SAMPLES} are needed"
@@ -123,7 +127,8 @@ def abstract_file(
         else:
             passes = _Passes(reader, 3 if check else 2, progress)
             labels = Labels(secret, source.name if recording is None else recording, None)
-            stored = described = _described(passes, chosen, labels)
+            known = () if profiles is None else tuple(profiles(reader.rate))
+            stored = described = _described(passes, chosen, labels, known)
             if check:
                 report = _checked(passes, described, chosen, language)
                 if not may_pass(report, allow_unmeasured):
@@ -131,7 +136,10 @@ def abstract_file(
         _save_all(stored, paths, key, overwrite)
         took_s = time.monotonic() - began_s
         frames, rate, channels = reader.declared_frames, reader.rate, reader.channels
-        return FileResult(source, paths[0], frames, rate, channels, took_s, 0, report)
+        facts = (source, paths[0], frames, rate, channels)
+        return FileResult(*facts, took_s, 0, report, reader.salvage)
+
+    return read_recording(source, made, salvage=salvage)
 
 
 def render_file(
@@ -229,14 +237,16 @@ def _measured(passes: _Passes) -> list[Measures]:
     return [measure(channel, passes.reader.rate) for channel in whole]
 
 
-def _described(passes: _Passes, recipe: Recipe, labels: Labels) -> list[Abstraction]:
+def _described(
+    passes: _Passes, recipe: Recipe, labels: Labels, known: Sequence[Profile | None]
+) -> list[Abstraction]:
     reader = passes.reader
     profiler = Profiler(reader.rate, reader.channels)
     for block in passes.blocks():
         profiler.process(block)
     hearing = [
         Hearing(recipe, reader.rate, profile, labels, channel)
-        for channel, profile in enumerate(profiler.finish())
+        for channel, profile in enumerate(with_own(known[: reader.channels], profiler.finish()))
     ]
     frames: list[list[Samples]] = [[] for _ in hearing]
     for block in passes.blocks():

@@ -51,8 +51,8 @@ class Bucket:
         for path in made.values():
             path.unlink(missing_ok=True)
 
-    def size(self, name: str) -> int | None:
-        """Return the bytes of an output, None if it is not there.
+    def status(self, name: str) -> tuple[int, int] | None:
+        """Return the bytes of an output and no time, None if it is not there.
 
         Outputs that are called by ids are asked for in the order of their 256 folders: each folder
         is listed once.
@@ -60,11 +60,12 @@ class Bucket:
         folder, slash, _ = name.partition("/")
         if not slash or len(folder) != 2:
             told = self.store.head(name)
-            return None if told is None else told.size
+            return None if told is None else (told.size, 0)
         if folder != self._listed_folder:
             self._sizes = {one.name: one.size for one in self.store.list(f"{folder}/")}
             self._listed_folder = folder
-        return self._sizes.get(name)
+        size = self._sizes.get(name)
+        return None if size is None else (size, 0)
 
     def existing(self, output: str, suffixes: list[str]) -> list[str]:
         """Return the suffixes under which something is there."""

@@ -47,6 +47,7 @@ class Display:
         self.watcher = Watcher(self._row, self._progress, self._note)
         self._total, self._size, self._json_lines, self._metrics = total, size, json_lines, metrics
         self._counts = dict.fromkeys(("done", "held", "failed", "empty"), 0)
+        self._salvaged = 0
         self._audio_s = 0.0
         self._bytes = 0.0
         self._shares: dict[str, float] = {}
@@ -69,9 +70,12 @@ class Display:
         self._bar.stop()
         self._write_metrics()
         if self._json_lines:
-            print_json({"type": "summary", **counts, "audio_s": round(self._audio_s, 3)})
+            facts = {"salvaged": self._salvaged, "audio_s": round(self._audio_s, 3)}
+            print_json({"type": "summary", **counts, **facts})
             return
         listed = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+        if self._salvaged:
+            listed += f" ({self._salvaged} of those done now are salvaged: not whole)"
         hours = self._audio_s / 3600
         results().print(f"{listed or 'nothing to do'} · {hours:.2f} h of audio done in this run")
 
@@ -89,12 +93,14 @@ class Display:
 
     def _row(self, entry: Entry, row: Row) -> None:
         self._counts[row.state] += 1
+        self._salvaged += row.is_salvaged
         self._audio_s += row.duration_s
         self._bytes += entry.size
         self._shares.pop(entry.id, None)
         if self._json_lines:
             # By id: names stay in the manifest.
             facts: dict[str, Any] = {"id": row.id, "state": row.state, "reason": row.reason or None}
+            facts |= {"salvaged": row.is_salvaged}
             facts |= {"check": row.verdict or None, "attempts": row.attempts}
             facts |= {"duration_s": round(row.duration_s, 3), "elapsed_s": row.elapsed_s}
             print_json({"type": "recording", **facts})
@@ -138,6 +144,7 @@ class Display:
             for state, number in self._counts.items()
         ]
         for name, value in (
+            ("salvaged_total", self._salvaged),
             ("audio_seconds_total", self._audio_s),
             ("elapsed_seconds_total", self._last_metrics_s - self._began_s),
         ):

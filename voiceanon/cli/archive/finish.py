@@ -41,5 +41,5 @@ def finish(
     if json_line:
         print_json(totals.as_dict())
     else:
-        show_facts({"inputs": totals.inputs, **totals.states})
+        show_facts({"inputs": totals.inputs, **totals.states, "salvaged": totals.salvaged})
         note("finished: the key and the list of recordings are destroyed")

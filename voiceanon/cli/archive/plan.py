@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voiceanon.cli.anonymize import AudioFormat, chosen_recipe
+from voiceanon.cli.anonymize import SALVAGE_OPTION, AudioFormat, chosen_recipe
 from voiceanon.cli.archive.run_option import RUN_OPTION, located, run_folder, show_facts
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
@@ -35,6 +35,13 @@ class _Store(str, enum.Enum):
     measures = "measures"
     audio_and_content = "audio+content"
     audio_and_measures = "audio+measures"
+
+
+class _Profile(str, enum.Enum):
+    """What is removed is learned from what, by its name on the command line."""
+
+    recording = "recording"
+    speaker = "speaker"
 
 
 # Whether audio is made, and which level of descriptions.
@@ -72,6 +79,13 @@ def plan(
     speaker_column: Annotated[
         str, typer.Option(metavar="NAME", help="Of a list: who speaks.")
     ] = "speaker",
+    profile: Annotated[
+        _Profile,
+        typer.Option(
+            help="What is removed of a voice is learned from its recording alone, or from the "
+            "first ten minutes of its speaker."
+        ),
+    ] = _Profile.recording,
     path_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of a list: where recordings are.")
     ] = None,
@@ -92,6 +106,7 @@ def plan(
     language: Annotated[
         str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
     ] = "en",
+    salvage: Annotated[bool, SALVAGE_OPTION] = False,
     owner: Annotated[
         str, typer.Option(metavar="ACCOUNT", help="Account that the bucket DST must belong to.")
     ] = "",
@@ -108,7 +123,8 @@ def plan(
 
     Outputs are called by pseudonyms, keyed hashes of the recordings' names, in 256 folders. A list
     may have a column `speaker`: with a recipe that draws a voice for each speaker, a speaker's
-    recordings share one.
+    recordings share one. With `--profile speaker` they share what is removed of the voice, too:
+    more stable where recordings are short, if they were made alike (microphone, room, level).
 
     For example:
 
@@ -129,6 +145,10 @@ def plan(
     from voiceanon.keys import fresh_nonce
 
     chosen = chosen_recipe(recipe)
+    if profile is _Profile.speaker and not (
+        chosen.protects and chosen.profile_source == "recording"
+    ):
+        raise InputError(f"recipe {chosen.name!r} learns nothing beforehand: --profile is no use")
     audio, level = _STORES[store]
     settings = RunSettings(
         run=fresh_nonce(8).hex(),
@@ -141,6 +161,8 @@ def plan(
         check=not no_check,
         allow_unmeasured=allow_unmeasured,
         language=language,
+        salvage=salvage,
+        profile=profile.value,
         owner=owner,
         allow_unchecked=check_allowable(allow_unchecked or []),
     )
@@ -183,6 +205,8 @@ def _planned(
                 first = f"; the first of {len(left_out)} left out: " if left_out else ""
                 first += left_out[0].reason if left_out else ""
                 raise InputError(f"no recordings found{first}")
+            if settings.profile == _Profile.speaker and not manifest.has_speakers():
+                raise InputError("--profile speaker needs a list with a column of speakers")
             if settings.keep_names and not is_url(settings.destination):
                 _refuse_taken(manifest, settings)
             taken, problem = estimate_apart(manifest, folder.manifest, settings, folder.path)

@@ -27,7 +27,8 @@ def remove_originals(
     """List the originals that could go, and with --yes remove them.
 
     Only recordings that are done, whose outputs are read and verified first, and that have not
-    changed since they were planned. Held, failed and empty recordings stay, and tar files too.
+    changed since they were planned. Held, failed, empty and salvaged recordings stay, and tar files
+    too.
 
     For example:
 

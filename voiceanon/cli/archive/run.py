@@ -65,7 +65,8 @@ def run(
 
     Stop it with Ctrl-C or kill it: what is delivered is whole, the rest is done by the next `run`,
     and the outputs are those of a run that was never stopped. A recording that fails, is held or
-    crashes its worker is recorded so and the others go on.
+    crashes its worker is recorded so and the others go on. Outputs that were touched since they
+    were delivered are read, and made again if their hash is another.
 
     For example:
 

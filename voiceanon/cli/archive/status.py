@@ -34,6 +34,8 @@ def status(
         print_json(totals.as_dict())
         return
     show_facts({"inputs": totals.inputs, **totals.states})
+    if totals.salvaged:
+        show_facts({"salvaged": f"{totals.salvaged} of those done: damaged, not whole"})
     pace = totals.audio_s / totals.work_s if totals.work_s else 0.0
     show_facts(
         {
