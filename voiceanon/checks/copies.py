@@ -15,7 +15,7 @@ Real = npt.NDArray[np.float64]
 COPY_CORRELATION = 0.9
 _BLOCK = 4096  # 0.26 s at 16 kHz
 _AUDIBLE = 1e-4  # of the loudest stretch's energy
-_BLOCKS_AT_ONCE = 16
+_BLOCKS_AT_ONCE = 4
 _LAG = 2048  # 0.13 s: how far a copy may be displaced
 
 
@@ -59,7 +59,7 @@ def stretch_correlations(original: Samples, anonymized: Samples) -> Real:
         return np.zeros(0)
     blocks = made[: count * _BLOCK].reshape(count, _BLOCK)
     around = np.lib.stride_tricks.sliding_window_view(source, size)[::_BLOCK][:count]
-    # Some seconds at a time: of every block all lags are looked at.
+    # A second at a time, that stays in the cache: of every block all lags are looked at.
     parts = [
         _correlated(
             around[start : start + _BLOCKS_AT_ONCE], blocks[start : start + _BLOCKS_AT_ONCE]

@@ -26,7 +26,7 @@ HOP_S = 0.01
 # From deep male voices to children's.
 LOWEST_F0_HZ, HIGHEST_F0_HZ = 60.0, 600.0
 
-_FRAMES_AT_ONCE = 500
+_FRAMES_AT_ONCE = 100
 _TRANSFORM = 512  # a frame of 320 and the longest lag, 133: what wraps around lies beyond it
 
 
@@ -121,7 +121,7 @@ def voicing_of(wave: Float64) -> F0Track:
     bare = np.fft.irfft(power_spectra(window[None], _TRANSFORM))[0]
     lags = np.arange(int(rate / HIGHEST_F0_HZ), int(rate / LOWEST_F0_HZ))
     f0_hz = np.zeros(len(frames))
-    # Some seconds at a time: memory does not grow with the recording.
+    # A second at a time, that stays in the cache.
     for start in range(0, len(frames), _FRAMES_AT_ONCE):
         part = frames[start : start + _FRAMES_AT_ONCE]
         part = (part - part.mean(1, keepdims=True)) * window
