@@ -15,6 +15,8 @@ HOP = 256
 
 
 class FakeProfiler:
+    remembered = None  # as of a long recording
+
     def __init__(self, rate, channels):
         self.channels = channels
         self.frames = 0

@@ -230,8 +230,8 @@ class Harmful(Anonymizer):
         self.labels.append(str(options["recording"]))
         stream = super().stream(*arguments, **options)  # type: ignore[arg-type]
         if len(self.labels) <= self.spoilt:
-            process = stream.process
-            stream.process = lambda chunk: 0.0 * process(chunk)
+            speak = stream.speak_remembered
+            stream.speak_remembered = lambda *heard: (0.0 * part for part in speak(*heard))
         return stream
 
 

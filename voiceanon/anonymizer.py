@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,16 +110,17 @@ class Anonymizer:
         stream = self.stream(
             checked.rate, channels, profiles=profiles, recording=recording, speaker=speaker
         )
-        if remembered is not None:
-            made = stream.speak_remembered(remembered, n)
-        else:
-            parts = [*map(stream.process, blocks), stream.finish()]
-            made = np.concatenate([part.reshape(channels, -1) for part in parts], axis=1)
-        return checked.restore(made)
+        made = np.empty((channels, n), np.float32)
+        at = 0
+        for part in _spoken(stream, blocks, remembered, n):
+            rows = part.reshape(channels, -1)
+            made[:, at : at + rows.shape[1]] = rows
+            at += rows.shape[1]
+        return checked.restore(made[:, :at])
 
     def profiler(self, rate: int, channels: int = 1) -> Profiler:
-        """Return what gathers the profiles of a recording that is read twice."""
-        return Profiler(rate, channels)
+        """Return what gathers the profiles of a recording, and remembers a short one."""
+        return Profiler(rate, channels, remembers=self.recipe.protects)
 
     def stream(
         self,
@@ -197,6 +199,19 @@ class Anonymizer:
     @property
     def _needs_profiles(self) -> bool:
         return self.recipe.protects and self.recipe.profile_source == "recording"
+
+
+def _spoken(
+    stream: Stream,
+    blocks: Iterable[npt.NDArray[np.float32]],
+    remembered: list[npt.NDArray[np.float32]] | None,
+    n: int,
+) -> Iterator[npt.NDArray[np.float32]]:
+    if remembered is not None:
+        yield from stream.speak_remembered(remembered, n)
+    else:
+        yield from map(stream.process, blocks)
+        yield stream.finish()
 
 
 def anonymize(

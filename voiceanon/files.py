@@ -47,12 +47,21 @@ class _Stage(Protocol):
     def finish(self) -> Any: ...
 
 
+class _Profiler(_Stage, Protocol):
+    @property
+    def remembered(self) -> Any: ...
+
+
+class _Stream(_Stage, Protocol):
+    def speak_remembered(self, rows: Any, n: int, /) -> Iterator[Samples]: ...
+
+
 class _Anonymizer(Protocol):
     """The part of `voiceanon.Anonymizer` that files need."""
 
     recipe: Recipe
 
-    def profiler(self, rate: int, channels: int = 1) -> _Stage: ...
+    def profiler(self, rate: int, channels: int = 1) -> _Profiler: ...
 
     def stream(
         self,
@@ -62,7 +71,7 @@ class _Anonymizer(Protocol):
         profiles: Any = None,
         recording: str = "",
         speaker: str | None = None,
-    ) -> _Stage: ...
+    ) -> _Stream: ...
 
 
 @dataclass(frozen=True)
@@ -130,9 +139,10 @@ def anonymize_file(
 
     Two passes in constant memory: the first learns what is typical of each channel's speaker,
     the second speaks, and what it says is checked against the recording (`voiceanon.checks.gate`).
-    An output that is held is thrown away and another voice drawn, as often as the recipe says. The
-    destination appears only when it is whole, checked and verified; on any error, nothing is left
-    behind, and no input sample is ever copied.
+    Of up to two minutes, the first pass remembers what the second would analyse. An output that is
+    held is thrown away and another voice drawn, as often as the recipe says. The destination
+    appears only when it is whole, checked and verified; on any error, nothing is left behind, and
+    no input sample is ever copied.
 
     Parameters
     ----------
@@ -188,22 +198,17 @@ def anonymize_file(
         if frames < MIN_SAMPLES:
             raise RecordingError(f"holds {frames} sample; at least {MIN_SAMPLES} are needed")
         label = source.name if recording is None else recording
+        tell = progress or (lambda _done, _total: None)
         done = 0
-
-        def blocks() -> Iterator[Samples]:
-            nonlocal done
-            for block in reader.blocks(BLOCK_FRAMES):
-                yield block
-                done += block.shape[1]
-                if progress is not None:
-                    progress(done, 2 * frames)
-
+        remembered = None
         known = () if profiles is None else tuple(profiles(rate))[:channels]
         if len(known) < channels or None in known:
             profiler = anonymizer.profiler(rate, channels)
-            for block in blocks():
+            for block in reader.blocks(BLOCK_FRAMES):
                 profiler.process(block)
-            known = with_own(known, profiler.finish())
+                done += block.shape[1]
+                tell(done, 2 * frames)
+            known, remembered = with_own(known, profiler.finish()), profiler.remembered
         draws = 1 + (_redraws(anonymizer.recipe) if check else 0)
         for redraw in range(draws):
             done = frames
@@ -215,12 +220,17 @@ def anonymize_file(
                 recording=label if redraw == 0 else f"{label}#{redraw}",
                 speaker=speaker,
             )
+            if remembered is None:
+                parts = _spoken_again(reader, stream, gate)
+            else:
+                parts = _spoken_at_once(reader, stream, remembered, gate)
             with AudioWriter(destination, rate, channels, frames, overwrite=overwrite) as writer:
-                for block in blocks():
+                for rows in parts:
+                    writer.write(rows)
                     if gate is not None:
-                        gate.hear(block)
-                    _deliver(_rows(stream.process(block), channels), writer, gate)
-                _deliver(_rows(stream.finish(), channels), writer, gate)
+                        gate.spoken(rows)
+                    done += rows.shape[1]
+                    tell(done, 2 * frames)
                 report = None if gate is None else gate.finish()
                 if may_pass(report, allow_unmeasured):
                     writer.commit()
@@ -234,10 +244,31 @@ def anonymize_file(
     return read_recording(source, made, salvage=salvage)
 
 
-def _deliver(rows: Samples, writer: AudioWriter, gate: Gate | None) -> None:
-    writer.write(rows)
+def _spoken_again(reader: AudioReader, stream: _Stream, gate: Gate | None) -> Iterator[Samples]:
+    """Yield what a stream says of a recording that is read and analysed once more."""
+    for block in reader.blocks(BLOCK_FRAMES):
+        if gate is not None:
+            gate.hear(block)
+        yield _rows(stream.process(block), reader.channels)
+    yield _rows(stream.finish(), reader.channels)
+
+
+def _spoken_at_once(
+    reader: AudioReader, stream: _Stream, remembered: Any, gate: Gate | None
+) -> Iterator[Samples]:
+    """Yield the same from what the first pass remembers; only a gate hears the recording again."""
+    heard = said = 0
+    again = iter(()) if gate is None else reader.blocks(BLOCK_FRAMES)
+    for rows in stream.speak_remembered(remembered, reader.declared_frames):
+        said += rows.shape[1]
+        # Side by side, so that the gate keeps little of either.
+        while gate is not None and heard < said and (block := next(again, None)) is not None:
+            gate.hear(block)
+            heard += block.shape[1]
+        yield rows
     if gate is not None:
-        gate.spoken(rows)
+        for block in again:
+            gate.hear(block)
 
 
 def with_own(known: Sequence[Any], own: Sequence[Any]) -> tuple[Any, ...]:

@@ -102,6 +102,8 @@ class Profiler:
         Samples a second, 8000 to 192000.
     channels : int
         1 to 64; every channel is another person.
+    remembers : bool
+        Whether it keeps the analysis of a short recording; see `remembered`.
 
     Raises
     ------
@@ -109,7 +111,7 @@ class Profiler:
         If rate or channels are out of range.
     """
 
-    def __init__(self, rate: object, channels: object = 1) -> None:
+    def __init__(self, rate: object, channels: object = 1, *, remembers: bool = True) -> None:
         self._rate = check_rate(rate)
         self._channels = check_channels(channels)
         self._resamplers = [Resampler(self._rate, TEMPLATE_RATE_HZ) for _ in range(self._channels)]
@@ -118,7 +120,9 @@ class Profiler:
             for _ in range(self._channels)
         ]
         self._gathered = [_engine.SpeakerProfile(engine_model()) for _ in range(self._channels)]
-        self._kept: list[list[Float32]] | None = [[] for _ in range(self._channels)]
+        self._kept: list[list[Float32]] | None = None
+        if remembers:
+            self._kept = [[] for _ in range(self._channels)]
         self._rows_kept = 0
         self._is_over = False
 
@@ -140,13 +144,16 @@ class Profiler:
         for channel, analyzer in enumerate(self._analyzers):
             self._gather(channel, analyzer.process(self._resamplers[channel].finish()))
             self._gather(channel, analyzer.finish())
+            if self._kept is not None:  # whole, and the pieces not beside it
+                self._kept[channel] = [np.concatenate(self._kept[channel])]
         return tuple(profile_of(gathered) for gathered in self._gathered)
 
     @property
     def remembered(self) -> list[Float32] | None:
         """Analysis rows of each channel, or None if the recording was too long to remember.
 
-        A short recording need not be analysed twice; the bound keeps memory constant.
+        A short recording need not be analysed twice; the bound keeps memory constant. They are
+        whole once the profiler is finished.
         """
         if self._kept is None:
             return None

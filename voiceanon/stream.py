@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -186,8 +187,8 @@ class Stream:
             made.append([*map(speaking.process, hearing.finish()), *speaking.finish(self._taken)])
         return self._hand_out(made, is_last=True)
 
-    def speak_remembered(self, rows: list[Float32], n: int) -> Float32:
-        """Return the whole output from a first pass's rows: `process` and `finish` in one.
+    def speak_remembered(self, rows: list[Float32], n: int) -> Iterator[Float32]:
+        """Yield the whole output from a first pass's rows, instead of `process` and `finish`.
 
         Parameters
         ----------
@@ -196,22 +197,34 @@ class Stream:
         n : int
             Length of the recording, in samples.
 
-        Returns
-        -------
-        ndarray of float32, shape (channels, n)
-            The samples that `process` and `finish` would return.
+        Yields
+        ------
+        ndarray of float32, shape (channels, m)
+            In all, the samples that `process` and `finish` would return.
+
+        Raises
+        ------
+        StreamStateError
+            If the stream is finished.
         """
+        if self._is_over:
+            raise StreamStateError("this stream is finished: reset it or make another")
         self._is_over = True
         self._taken = n
-        data = np.empty((self.channels, n), np.float32)
-        for hearing, speaking, heard, whole in zip(
-            self._hearing, self._speaking, rows, data, strict=True
-        ):
-            steps = range(0, len(heard), _ROWS_AT_ONCE)
-            described = [hearing.describe(heard[at : at + _ROWS_AT_ONCE]) for at in steps]
-            described += hearing.describe_rest()
-            fill(whole, [*map(speaking.process, described), *speaking.finish(n)])
-        return data
+        for at in range(0, max(map(len, rows)), _ROWS_AT_ONCE):
+            yield self._next(
+                [
+                    [speaking.process(hearing.describe(heard[at : at + _ROWS_AT_ONCE]))]
+                    for hearing, speaking, heard in zip(
+                        self._hearing, self._speaking, rows, strict=True
+                    )
+                ],
+                is_last=False,
+            )
+        made = []
+        for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
+            made.append([*map(speaking.process, hearing.describe_rest()), *speaking.finish(n)])
+        yield self._next(made, is_last=True)
 
     def reset(self) -> None:
         """Make the stream new: the same voices, nothing heard yet."""
@@ -223,6 +236,11 @@ class Stream:
         self._is_over = False
 
     def _hand_out(self, made: list[list[Float32]], *, is_last: bool) -> npt.NDArray[Any]:
+        """The next samples, in the form of the chunks."""
+        layout = self._layout or Layout(np.dtype(np.float32), self.channels == 1)
+        return layout.restore(self._next(made, is_last=is_last))
+
+    def _next(self, made: list[list[Float32]], *, is_last: bool) -> Float32:
         """Resampling rounds lengths: what comes out in the end is exactly what went in."""
         left = self._taken - self._given
         length = left if is_last else min(sum(map(len, made[0])), left)
@@ -230,8 +248,7 @@ class Stream:
         for whole, parts in zip(data, made, strict=True):
             fill(whole, parts)
         self._given += length
-        layout = self._layout or Layout(np.dtype(np.float32), self.channels == 1)
-        return layout.restore(data)
+        return data
 
 
 def _removal(recipe: Recipe, profile: Profile | None) -> _engine.SpeakerRemoval:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.checks.phones import Float32, phones_heard
-from voiceanon.checks.pitch import F0Track, f0_missing, f0_track, voicing_track
+from voiceanon.checks.pitch import F0Track, f0_missing, f0_track, voicing_of
 from voiceanon.checks.rhythm import rhythm_of
 from voiceanon.checks.sound import (
     FRAME_HOP_S,
@@ -16,7 +16,7 @@ from voiceanon.checks.sound import (
     Float64,
     Level,
     checked,
-    level_of,
+    level_in,
 )
 from voiceanon.checks.transcript import Transcript
 
@@ -96,7 +96,7 @@ def analyse(
     wave = checked(samples, rate)
     f0 = None if not with_f0 or f0_missing() else f0_track(wave)
     phones = phones_heard(wave.astype(np.float32))
-    return Analysis(level_of(wave), f0, voicing_track(wave), phones)
+    return Analysis(level_in(wave), f0, voicing_of(wave), phones)
 
 
 def speech_measures(

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from voiceanon.checks.sound import RATE_HZ
 
-__all__ = ["mel_power", "slaney_weights", "whisper_bands"]
+__all__ = ["mel_power", "power_spectra", "slaney_weights", "whisper_bands"]
 
 _WIDTH, _HOP = 400, 160  # 25 ms every 10 ms
-_FRAMES_AT_ONCE = 500
+_FRAMES_AT_ONCE = 64
 
 Real = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -45,12 +45,28 @@ def mel_power(samples: Float32, bands: int) -> Real:
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WIDTH) / _WIDTH)
     weights = slaney_weights(bands, _WIDTH)
     made = np.empty((len(frames), bands))
-    # Some seconds at a time: spectra take far more memory than bands.
+    # A little at a time, that stays in the cache: spectra take far more memory than bands.
     for start in range(0, len(frames), _FRAMES_AT_ONCE):
         part = frames[start : start + _FRAMES_AT_ONCE]
-        power = np.abs(np.fft.rfft(part * window, axis=1)) ** 2
-        made[start : start + len(part)] = power @ weights
+        made[start : start + len(part)] = power_spectra(part * window) @ weights
     return made
+
+
+def power_spectra(frames: Real, size: int | None = None) -> Real:
+    """Return the power spectra of frames, (n, size/2 + 1).
+
+    Parameters
+    ----------
+    frames : ndarray of float64, shape (n, width)
+        Windowed.
+    size : int, optional
+        Of the transform; `width` by default.
+    """
+    spectra = np.fft.rfft(frames, size, axis=1)
+    # The modulus would take a root, and longer than the transform itself.
+    power: Real = np.square(spectra.real)
+    power += np.square(spectra.imag)
+    return power
 
 
 @cache

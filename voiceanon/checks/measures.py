@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceanon.checks.assessment import Analysis, analyse
-from voiceanon.checks.copies import COPY_CORRELATION, copied_share, largest_correlation
+from voiceanon.checks.copies import COPY_CORRELATION, stretch_correlations
 from voiceanon.checks.delivery import Delivery, compare_delivery
 from voiceanon.checks.phones import agreement
 from voiceanon.checks.pitch import f0_missing
@@ -276,10 +276,11 @@ def _signal(pair: Pair, limits: Limits) -> list[Measure]:
 def copies(pair: Pair, originals: Sequence[Float32], limits: Limits) -> list[Measure]:
     """Return whether a channel of the output copies any channel of the original."""
     name = "identity.largest_correlation"
-    most = max(largest_correlation(original, pair.anonymized) for original in originals)
-    share = max(copied_share(original, pair.anonymized) for original in originals)
+    found = [stretch_correlations(original, pair.anonymized) for original in originals]
+    most = max(float(each.max(initial=0.0)) for each in found)
     said = "no stretch is a copy: correlations reach {:.2f}"
     if most >= COPY_CORRELATION:
+        share = max(float((each >= COPY_CORRELATION).mean()) for each in found if len(each))
         said = f"{100 * share:.0f} % of it copies the original: correlations reach {{:.2f}}"
     silent = not pair.anonymized.any()
     return [

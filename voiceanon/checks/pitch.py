@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon.checks.bands import power_spectra
 from voiceanon.checks.optional import load, version_of, why_missing
 from voiceanon.checks.sound import RATE_HZ, Float64, checked
 
@@ -17,6 +18,7 @@ __all__ = [
     "F0Track",
     "f0_missing",
     "f0_track",
+    "voicing_of",
     "voicing_track",
 ]
 
@@ -24,7 +26,8 @@ HOP_S = 0.01
 # From deep male voices to children's.
 LOWEST_F0_HZ, HIGHEST_F0_HZ = 60.0, 600.0
 
-_FRAMES_AT_ONCE = 500
+_FRAMES_AT_ONCE = 100
+_TRANSFORM = 512  # a frame of 320 and the longest lag, 133: what wraps around lies beyond it
 
 
 @dataclass(frozen=True)
@@ -104,22 +107,27 @@ def voicing_track(samples: npt.NDArray[np.floating]) -> F0Track:
     InputError
         If the samples are not mono and finite.
     """
-    wave = checked(samples)
+    return voicing_of(checked(samples))
+
+
+def voicing_of(wave: Float64) -> F0Track:
+    """Return the same of what `voiceanon.checks.sound.checked` returned."""
     rate, width, hop = RATE_HZ // 2, 320, 80
     halved = wave[: len(wave) // 2 * 2].reshape(-1, 2).mean(1)
     count = len(wave) // (2 * hop) + 1
     padded = np.pad(halved, (width // 2, width // 2 + hop))
     frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop][:count]
     window = np.hanning(width)
-    bare = np.fft.irfft(np.abs(np.fft.rfft(window, 1024)) ** 2)
+    bare = np.fft.irfft(power_spectra(window[None], _TRANSFORM))[0]
     lags = np.arange(int(rate / HIGHEST_F0_HZ), int(rate / LOWEST_F0_HZ))
     f0_hz = np.zeros(len(frames))
-    # Some seconds at a time: memory does not grow with the recording.
+    # A second at a time, that stays in the cache.
     for start in range(0, len(frames), _FRAMES_AT_ONCE):
         part = frames[start : start + _FRAMES_AT_ONCE]
         part = (part - part.mean(1, keepdims=True)) * window
-        correlation = np.fft.irfft(np.abs(np.fft.rfft(part, 1024)) ** 2)
-        normal = correlation[:, lags] / (correlation[:, :1] + 1e-12) / (bare[lags] / bare[0])
+        correlation = np.fft.irfft(power_spectra(part, _TRANSFORM))
+        near = correlation[:, lags[0] : lags[-1] + 1]
+        normal = near / (correlation[:, :1] + 1e-12) / (bare[lags] / bare[0])
         # A period repeats at its multiples: the shortest of equals is meant.
         best = (normal - 0.02 * np.log2(lags / lags[0])).argmax(1)
         strength = np.take_along_axis(normal, best[:, None], 1)[:, 0]

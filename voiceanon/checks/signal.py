@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon.checks.bands import power_spectra
 from voiceanon.checks.sound import RATE_HZ, Level
 
 __all__ = ["Signal", "measure_signal"]
@@ -81,7 +82,7 @@ def _bandwidth_hz(voice: npt.NDArray[np.float64]) -> float | None:
     if len(voice) < _SEGMENT:
         return None
     frames = np.lib.stride_tricks.sliding_window_view(voice, _SEGMENT)[:: _SEGMENT // 2]
-    density = (np.abs(np.fft.rfft(frames * np.hanning(_SEGMENT), axis=1)) ** 2).mean(0)
+    density = power_spectra(frames * np.hanning(_SEGMENT)).mean(0)
     hz = np.fft.rfftfreq(_SEGMENT, 1 / RATE_HZ)
     edges = 200.0 * 2.0 ** (np.arange(17) / 3)  # to 8 kHz
     bands = [density[(hz >= low) & (hz < high)].mean() for low, high in pairwise(edges)]

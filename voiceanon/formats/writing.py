@@ -191,6 +191,8 @@ class AudioWriter:
                 subtype="PCM_16",
                 closefd=False,
             )
+            # Closing would wait for the disk, and write the header after that: `commit` syncs all.
+            vars(self._encoder)["flush"] = lambda: None
         except (OSError, RuntimeError) as error:
             raise DestinationError(f"cannot be written: {cause(error)}") from error
 
