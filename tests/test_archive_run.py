@@ -356,7 +356,7 @@ def test_members_of_a_tar_file_are_as_files_and_leave_no_copy(tmp_path):
     seen = set()
 
     def look(_entry, _share):
-        seen.update(path.parent.name for path in tmp_path.rglob(".voiceanon-*"))
+        seen.update(path.parent.name for path in tmp_path.rglob(".voiceanon-*.part"))
 
     run_shard(folder, watcher=Watcher(on_progress=look))
     assert states(folder) == {"done": 2}

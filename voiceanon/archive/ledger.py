@@ -55,11 +55,16 @@ class LedgerError(VoiceanonError):
 
 
 class Output(NamedTuple):
-    """One file that was delivered: its suffix (``.flac``, ``.1.voa``), size and SHA-256."""
+    """One file that was made: its suffix (``.flac``, ``.1.voa``), size, SHA-256, and tar file.
+
+    The tar file is that which it lies in, by its id; empty for a file that was delivered by itself,
+    and for one that still waits for the others of its tar file.
+    """
 
     suffix: str
     bytes: int
     sha256: str
+    tar: str = ""
 
 
 @dataclass(frozen=True)

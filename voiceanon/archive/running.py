@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, LedgerError, Row
 from voiceanon.archive.manifest import Manifest
-from voiceanon.archive.places import Place, place_of
+from voiceanon.archive.owning import claim
+from voiceanon.archive.packing import Packer, by_tar
+from voiceanon.archive.places import LocalFolder, Place, place_of
 from voiceanon.archive.pool import Died, MakePool, Pool, one_thread_each
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.s3.urls import is_url
+from voiceanon.archive.shards import SHARD_SUFFIX
 from voiceanon.archive.splitting import bring_together
 from voiceanon.archive.work import Job, job_of, make_work, remove_outputs
 from voiceanon.errors import DestinationError
@@ -31,7 +34,7 @@ MOST_ATTEMPTS = 3
 
 _STUCK_S = 180.0
 _CHECK_EVERY_S = 600.0  # a bucket can be opened while a run goes on
-_FINAL = {"done", "held", "failed", "empty"}
+_MADE_AGAIN = "an output was gone or of another size: it is made again"
 
 
 @dataclass
@@ -98,6 +101,7 @@ def run_shard(
     shard, watcher = shard or Shard(), watcher or Watcher()
     settings, key = folder.settings(), folder.key()
     check_destination(settings)
+    claim(settings, folder.path)
     with Manifest.open(folder.manifest) as manifest:
 
         def alone() -> None:
@@ -105,21 +109,26 @@ def run_shard(
             for old, path in folder.ledgers():
                 if old.count != shard.count:
                     with open_ledger(folder, old, manifest, watcher) as ledger:
-                        bring_together(folder, ledger, shard.count, settings.run)
+                        bring_together(folder, ledger, shard.count, settings.run, manifest.part)
                     path.unlink()
 
         with folder.locked(shard, alone), open_ledger(folder, shard, manifest, watcher) as ledger:
-            undecided = _undecided(manifest, shard, ledger, settings, retry, watcher)
-            first = list(itertools.islice(undecided, 1))
-            if first:  # else no worker need be started
-                entries = itertools.chain(first, undecided)
-                work_folder = folder.work_folder(shard)
-                jobs = ((one, job_of(one, settings, key, work_folder)) for one in entries)
-                try:
-                    is_clean = _work_through(jobs, ledger, settings, workers, watcher, make_pool)
-                finally:
-                    shutil.rmtree(work_folder, ignore_errors=True)
-                if not is_clean and shard.count == 1:
+            is_clean, work_folder = True, folder.work_folder(shard)
+            packer = Packer(folder, ledger, work_folder, ledger.commit_in_time)
+            try:
+                undecided = _undecided(manifest, shard, ledger, packer, retry, watcher)
+                first = list(itertools.islice(undecided, 1))
+                if first:  # else no worker need be started
+                    entries = itertools.chain(first, undecided)
+                    jobs = ((one, job_of(one, settings, key, work_folder)) for one in entries)
+                    is_clean = _work_through(
+                        jobs, ledger, packer, settings, workers, watcher, make_pool
+                    )
+            finally:
+                shutil.rmtree(work_folder, ignore_errors=True)
+            if shard.count == 1:
+                packer.remove_empty_folders()
+                if not is_clean:
                     remove_leftovers(folder)
             return ledger.counts()
 
@@ -143,7 +152,8 @@ def open_ledger(
         journal.unlink(missing_ok=True)
         ledger = Ledger(path, settings.run)
         entries = manifest.shard(shard.number, shard.count)
-        for row in rebuilt(entries, settings, folder.work_folder(shard)):
+        work_folder = folder.work_folder(shard)
+        for row in rebuilt(entries, settings, work_folder, folder.waiting):
             ledger.put(row)
         ledger.commit()
         return ledger
@@ -152,13 +162,14 @@ def open_ledger(
 def _work_through(
     jobs: Iterator[tuple[Entry, Job]],
     ledger: Ledger,
+    packer: Packer,
     settings: RunSettings,
     workers: int,
     watcher: Watcher,
     make_pool: MakePool | None,
 ) -> bool:
     """Return whether every worker could remove what it had not finished."""
-    place, checked_s = place_of(settings), time.monotonic()
+    checked_s = time.monotonic()
 
     def on_turn() -> None:
         nonlocal checked_s
@@ -194,10 +205,11 @@ def _work_through(
                 free = shutil.disk_usage(settings.destination).free
                 raise DestinationError(f"{row.reason} ({free / 1e6:.1f} MB are free)")
             if row.state != "done":
-                remove_outputs(settings, place, entry)
+                remove_outputs(settings, packer.place_for(entry), entry)
             ledger.put(row)
             del begun[entry.id]
             watcher.on_row(entry, row)
+            packer.decided(entry)
     except (KeyboardInterrupt, DestinationError):
         # No recording did that.
         with contextlib.suppress(DestinationError):
@@ -213,27 +225,38 @@ def _undecided(
     manifest: Manifest,
     shard: Shard,
     ledger: Ledger,
-    settings: RunSettings,
+    packer: Packer,
     retry: bool,
     watcher: Watcher,
 ) -> Iterator[Entry]:
-    place = place_of(settings)
-    for entry in manifest.shard(shard.number, shard.count):
+    def is_undecided(entry: Entry) -> bool:
         row = ledger.get(entry.id)
         if row is None or (retry and row.state in ("failed", "held")):
-            yield entry
-        elif row.state == "working":
-            if row.attempts >= MOST_ATTEMPTS:
-                why = f"was begun {row.attempts} times and stopped the run each time"
-                given_up = replace(row, state="failed", reason=why)
-                ledger.put(given_up)
-                watcher.on_row(entry, given_up)
-            else:
-                yield entry
-        elif row.state == "done" and not _are_there(place, entry, row):
+            return True
+        if row.state == "working":
+            if row.attempts < MOST_ATTEMPTS:
+                return True
+            why = f"was begun {row.attempts} times and stopped the run each time"
+            given_up = replace(row, state="failed", reason=why)
+            ledger.put(given_up)
+            watcher.on_row(entry, given_up)
+        elif row.state == "done" and entry.packed is None and not _are_there(place, entry, row):
             ledger.forget(entry.id, "an output was gone or of another size")
-            watcher.on_note("an output was gone or of another size: it is made again")
-            yield entry
+            watcher.on_note(_MADE_AGAIN)
+            return True
+        return False
+
+    place = packer.place
+    for is_in_tar, entries in by_tar(manifest.shard(shard.number, shard.count)):
+        if not is_in_tar:
+            yield from filter(is_undecided, entries)
+            continue
+        together = list(entries)
+        for _ in packer.settle(together):
+            watcher.on_note(_MADE_AGAIN)
+        left = [entry for entry in together if is_undecided(entry)]
+        packer.expect(together, len(left))
+        yield from left
 
 
 def _are_there(place: Place, entry: Entry, row: Row) -> bool:
@@ -251,5 +274,8 @@ def remove_leftovers(folder: RunFolder) -> None:
         with Manifest.open(folder.manifest) as manifest:
             for entry in manifest:
                 yield entry.output
+            for tar in manifest.tars():
+                yield tar.removesuffix(SHARD_SUFFIX)
 
+    LocalFolder(folder.waiting).remove_leftovers(outputs)
     place_of(folder.settings()).remove_leftovers(outputs)
