@@ -9,7 +9,7 @@ from pathlib import Path
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, Output
 from voiceanon.archive.manifest import Manifest
-from voiceanon.archive.packing import Packer, by_tar, is_packed
+from voiceanon.archive.packing import Packer, by_tar, is_packed, tar_of
 from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.rebuilding import is_whole
 from voiceanon.archive.run_folder import RunFolder, Shard
@@ -135,6 +135,8 @@ def _verify_tar(
     lost = packer.settle(entries, is_deep=True)
     found.damaged += lost
     decided = len(lost)
+    if lost:
+        known.add(tar_of(entries))
     for entry in entries:
         row = ledger.get(entry.id)
         if row is None or row.state == "working":
