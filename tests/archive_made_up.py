@@ -16,7 +16,7 @@ from archive_runs import plan
 from voiceanon.archive import ledger
 from voiceanon.archive.entries import MEMBER_MARK
 from voiceanon.archive.ledger import Row
-from voiceanon.archive.places import LocalFolder
+from voiceanon.archive.places import LocalFolder, place_of
 from voiceanon.archive.run_folder import waiting_beside
 from voiceanon.archive.running import run_shard
 from voiceanon.archive.work import output_of
@@ -66,11 +66,11 @@ class _Pool:
         entry, settings = job.entry, self._settings
         if entry.name.endswith(self._bad) and self._bad:
             return Row(entry.id, "failed", reason="is bad")
-        place = LocalFolder(Path(settings.destination))
+        place = place_of(settings)
         if entry.packed is not None:
             place = LocalFolder(waiting_beside(Path(job.work_folder)))
         stem = place.stem(entry.output, Path(job.work_folder))
-        outputs = []
+        outputs, made = [], {}
         for suffix in (settings.audio, ".voa") if settings.level else (settings.audio,):
             path = stem.with_name(stem.name + suffix)
             with NewFile(path, overwrite=True) as file:
@@ -78,6 +78,8 @@ class _Pool:
                 file.sync()
                 file.give_name()
             outputs.append(output_of(path, suffix))
+            made[suffix] = path
+        place.deliver(entry.output, made, lambda: None)
         facts = {"frames": FRAMES, "rate": RATE, "channels": 1}
         return Row(entry.id, "done", verdict="not checked", outputs=tuple(outputs), **facts)
 
