@@ -238,8 +238,10 @@ def test_an_output_that_is_damaged_while_it_waits_is_made_again(runs, tmp_path_f
             killed_at(number, partial(go_on, folder))
             number += 3
         damage(max(path for path in folder.waiting.rglob("*") if path.is_file()))
-        go_on(folder)
+        notes = []
+        go_on(folder, watcher=Watcher(on_note=notes.append))
         if outputs(folder) != wanted:  # noticed as the tar file was made, if not before
+            assert "the next run makes it again" in notes[-1]
             assert set(outputs(folder)) < set(wanted)
             go_on(folder)
         assert_undisturbed(folder, wanted)

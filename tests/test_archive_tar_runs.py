@@ -26,7 +26,7 @@ from archive_runs import (
     twin,
 )
 from sounds import clip_names
-from test_archive_faults import temporary, wait_until
+from test_archive_faults import needs_strace, temporary, traced, wait_until
 from test_archive_packing import members_in, waiting
 
 from voiceanon.archive.grouping import Grouping
@@ -120,6 +120,32 @@ def test_killed_and_resumed(run, runs):
     # One that was in hand each time would be given up.
     assert program("run", out, "--retry").returncode == 0
     assert_undisturbed(run, wanted)
+
+
+@needs_strace
+@pytest.mark.slow
+def test_nothing_that_waits_goes_before_its_tar_file_and_the_ledger_are_durable(tmp_path):
+    source = make_recordings(tmp_path / "in", 2)
+    folder = plan(tmp_path, source, grouping=Grouping("tar"))
+    calls = "fsync,fdatasync,rename,renameat,renameat2,pwrite64,unlink,unlinkat"
+    log = tmp_path / "calls"
+    ran = traced("run", destination(folder), folder=folder, calls=calls, log=log)
+    assert ran.returncode == 0, ran.stderr
+    (name,) = outputs(folder)
+    lines = log.read_text().splitlines()
+
+    def found(*parts, after=0):
+        there = [at for at, line in enumerate(lines) if all(part in line for part in parts)]
+        return min(at for at in there if at >= after)
+
+    renamed = found("rename", ".voiceanon-", name)
+    synced = [at for at, line in enumerate(lines) if "sync(" in line and "/out/.voiceanon-" in line]
+    assert any(at < renamed for at in synced)
+    folder_synced = found("fsync(", f"<{destination(folder)}>", after=renamed)
+    noted = found("pwrite64(", "ledger-1-of-1.sqlite>", after=folder_synced)
+    noted_synced = found("sync(", "ledger-1-of-1.sqlite>", after=noted)
+    first_gone = found("unlink", "/waiting/", ".flac")
+    assert noted_synced < first_gone
 
 
 @pytest.mark.slow

@@ -109,6 +109,15 @@ def test_gnu_tar_reads_it(tmp_path):
     assert [line[-1] for line in lines] == list(contents)
 
 
+def test_the_size_of_a_tar_file_is_known_before_it_is_made():
+    for length in (1, 99, 100, 101, 300):
+        for size in (0, 511, 513, (8 << 30) - 1, 8 << 30, 9 << 30):
+            for name in ("a" * length, "ä" + "a" * length):
+                one = Member(name, size, "")
+                padded = -(-size // BLOCK) * BLOCK
+                assert tar_size([one]) == len(header(one)) + padded + 2 * BLOCK
+
+
 def test_a_member_that_is_not_what_it_must_be_is_told(tmp_path):
     contents = {"a": b"1" * 600, "b": b"2" * 600, "c": b"3"}
     for bad in (b"", b"2" * 599, b"2" * 601, b"2" * 599 + b"3"):

@@ -58,7 +58,9 @@ class Packer:
     work_folder : Path
         Where tar files for a bucket, and from one, are for a while.
     tick : callable
-        Called often while a tar file is made or read.
+        Called often while a tar file is made.
+    note : callable
+        Given a line when an output was damaged while it waited.
 
     Attributes
     ----------
@@ -72,11 +74,14 @@ class Packer:
         ledger: Ledger,
         work_folder: Path,
         tick: Callable[[], None] = lambda: None,
+        note: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.place = place_of(folder.settings())
         self._waiting = LocalFolder(folder.waiting)
-        self._ledger, self._work_folder, self._tick = ledger, work_folder, tick
+        self._ledger, self._work_folder = ledger, work_folder
+        self._tick, self._note = tick, note
         self._open: dict[int, tuple[list[Entry], int]] = {}
+        self._right = -1  # number of the tar file that was found to be right last
 
     def place_for(self, entry: Entry) -> Place:
         """Return where the files of an entry's outputs are."""
@@ -108,6 +113,7 @@ class Packer:
         is_right = are_packed and self.place.size(tar) == tar_size(_members(rows))
         if is_right and not (is_deep and None not in set(self._whole(tar, rows))):
             self._remove_waiting(rows)
+            self._right = _number_of(entries[0])
             return []
         missing = [(entry, row) for entry, row in rows if not self._waits(entry, row, is_deep)]
         # What is damaged while it waits may still be whole in an earlier tar file.
@@ -126,7 +132,7 @@ class Packer:
         """Note how many recordings of a tar file are to be decided before it is made; 0: now."""
         if undecided:
             self._open[_number_of(entries[0])] = entries, undecided
-        else:
+        elif self._right != _number_of(entries[0]):
             self.pack(entries)
 
     def decided(self, entry: Entry) -> None:
@@ -169,6 +175,7 @@ class Packer:
                 for entry, row in rows:
                     if damaged & {member.name for member in _members([(entry, row)])}:
                         self._ledger.forget(entry.id, "an output was damaged while it waited")
+                self._note("an output was damaged while it waited: the next run makes it again")
                 return False
             for entry, row in rows:
                 if not is_packed(row):

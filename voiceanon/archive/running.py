@@ -114,7 +114,7 @@ def run_shard(
 
         with folder.locked(shard, alone), open_ledger(folder, shard, manifest, watcher) as ledger:
             is_clean, work_folder = True, folder.work_folder(shard)
-            packer = Packer(folder, ledger, work_folder, ledger.commit_in_time)
+            packer = Packer(folder, ledger, work_folder, ledger.commit_in_time, watcher.on_note)
             try:
                 undecided = _undecided(manifest, shard, ledger, packer, retry, watcher)
                 first = list(itertools.islice(undecided, 1))

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _MODE = 0o600
+_LARGE_BYTES = 8 << 30  # what eleven octal digits cannot say
 _END = bytes(2 * BLOCK_BYTES)
 _COPY_BYTES = 1 << 20
 
@@ -48,7 +49,7 @@ class Member(NamedTuple):
 
 
 def header(member: Member) -> bytes:
-    """Return what stands before the bytes of a member: one block, or three with a long name."""
+    """Return what stands before the bytes of a member: one block, or more with a long name."""
     info = tarfile.TarInfo(member.name)
     info.size, info.mode = member.bytes, _MODE
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
@@ -56,7 +57,7 @@ def header(member: Member) -> bytes:
 
 def tar_size(members: Iterable[Member]) -> int:
     """Return the bytes of a tar file with these members."""
-    return sum(len(header(one)) + _padded(one.bytes) for one in members) + len(_END)
+    return sum(_header_size(one) + _padded(one.bytes) for one in members) + len(_END)
 
 
 def write_tar(
@@ -183,6 +184,12 @@ def blocks(source: Source, start: int, size: int) -> Iterator[bytes]:
     """Yield the bytes of a member."""
     for at in range(start, start + size, _COPY_BYTES):
         yield source.read(at, min(_COPY_BYTES, start + size - at))
+
+
+def _header_size(member: Member) -> int:
+    """Bytes of a header, without making it where one block will do: of millions, each time."""
+    is_plain = member.name.isascii() and len(member.name) <= tarfile.LENGTH_NAME
+    return BLOCK_BYTES if is_plain and member.bytes < _LARGE_BYTES else len(header(member))
 
 
 def _sum_of(source: Source, start: int, size: int) -> str:
