@@ -3,7 +3,9 @@
 No speech is made here: see tests/archive_made_up.py. `test_archive_tar_runs.py` makes some.
 """
 
+import errno
 import io
+import os
 import tarfile
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from voiceanon.archive.run_folder import Shard
 from voiceanon.archive.running import Watcher
 from voiceanon.archive.statement import totals_of
 from voiceanon.archive.verifying import verify_run
-from voiceanon.errors import InputError
+from voiceanon.errors import DestinationError, InputError, RecordingError
 
 TARS = {"x.tar": ["a.wav", "b.wav", "c.wav"], "y.tar": ["d.wav"], "z.tar": ["e.wav", "f.wav"]}
 COUNT = 6
@@ -177,6 +179,39 @@ def test_any_grouping_in_any_parts(
     go_on(folder, retry=True)
     assert outputs(folder) == outputs(whole)
     assert verify_run(folder).is_good
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "said"),
+    [
+        ("write_tar", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "cannot be written: No sp"),
+        ("intact", RecordingError("cannot be read: Input/output error"), "cannot be read again"),
+        ("intact", {}, "cannot be read again as it was written"),
+        ("write_tar", KeyboardInterrupt(), None),
+    ],
+)
+def test_a_tar_file_that_cannot_be_made_stops_the_run_and_blames_no_recording(
+    runs, tmp_path_factory, monkeypatch, name, fault, said
+):
+    kept, wanted = runs
+    folder = another(kept, tmp_path_factory)
+
+    def bad(*_arguments):
+        if isinstance(fault, BaseException):
+            raise fault
+        return fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"voiceanon.archive.packing.{name}", bad)
+        for _ in range(4):
+            kind = KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else DestinationError
+            with pytest.raises(kind, match=said):
+                go_on(folder)
+            assert outputs(folder) == {}
+            assert {row.state for row in rows_of(folder).values()} == {"done"}
+            assert list(folder.path.rglob("*.part")) == []
+    go_on(folder)
+    assert_undisturbed(folder, wanted)
 
 
 # Damage
