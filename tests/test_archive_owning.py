@@ -77,6 +77,9 @@ def test_a_finished_run_lets_go_of_its_destination(run):
 
 def test_a_destination_without_a_mark_is_taken_by_the_run_that_goes_on(run):
     """Runs that were planned before there were marks go on."""
+    settings = json.loads((run.path / "plan.json").read_bytes())
+    del settings["packing"]
+    (run.path / "plan.json").write_text(json.dumps(settings))
     go_on(run)
     (destination(run) / MARK).unlink()
     go_on(run)
@@ -87,7 +90,15 @@ def test_a_destination_without_a_mark_is_taken_by_the_run_that_goes_on(run):
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff" * 2000])
 def test_a_mark_that_cannot_be_read_is_no_leave(run, content):
     (destination(run) / MARK).write_bytes(content)
-    with pytest.raises(DestinationError, match="cannot be read: remove it"):
+    with pytest.raises(DestinationError, match="is damaged: remove it"):
+        go_on(run)
+    assert outputs(run) == {}
+
+
+def test_a_mark_that_is_no_file_is_no_leave(run, tmp_path):
+    (tmp_path / "elsewhere").write_text(json.dumps({"run": run.settings().run}))
+    (destination(run) / MARK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DestinationError, match="is a symbolic link"):
         go_on(run)
     assert outputs(run) == {}
 

@@ -30,7 +30,6 @@ from test_archive_faults import needs_strace, temporary, traced, wait_until
 from test_archive_packing import members_in, waiting
 
 from voiceanon.archive.grouping import Grouping
-from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.run_folder import Shard
 from voiceanon.archive.running import run_shard
 from voiceanon.archive.statement import totals_of
@@ -240,13 +239,3 @@ def test_kept_names_of_tar_files_replace_nothing(tmp_path):
     assert program("plan", tmp_path / "in", out, *options).returncode == 0
     assert program("run", out).returncode == 0
     assert list(members_in(outputs_of(out)["set.tar"])) == ["a/talk.flac"]
-
-
-def test_a_member_of_one_part_alone_is_in_no_other(run, runs):
-    kept, wanted, _ = runs
-    with Manifest.open(kept.manifest) as manifest:
-        tars = list(manifest.tars())
-    for number in (2, 0, 1):
-        run_shard(run, Shard(number, 3))
-        assert tars[number] in outputs(run)
-    assert_undisturbed(run, wanted)

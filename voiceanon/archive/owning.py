@@ -85,9 +85,11 @@ def _owner(place: Place, folder: Path) -> str | None:
         try:
             with Source(path) as source:
                 found = json.loads(source.read(0, _MOST_BYTES))["run"]
-        except (RecordingError, ValueError, LookupError, TypeError) as error:
+        except RecordingError as error:
+            raise DestinationError(f"{MARK!r} in the destination {error}") from error
+        except (ValueError, LookupError, TypeError) as error:
             raise DestinationError(
-                f"{MARK!r} in the destination, which says whose it is, cannot be read: remove it "
-                "if no other run is at work there"
+                f"{MARK!r} in the destination, which says whose it is, is damaged: remove it if no "
+                "other run is at work there"
             ) from error
     return str(found)
