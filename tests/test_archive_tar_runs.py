@@ -108,7 +108,6 @@ def test_killed_and_resumed(run, runs):
     for until in (
         lambda: len(waiting(run)) >= 1,
         lambda: len(list(out.glob("*.tar"))) >= 1,
-        lambda: len(list(out.glob("*.tar"))) >= 2,
     ):
         process = start("run", out, "--workers", "2")
         wait_until(lambda until=until, process=process: process.poll() is not None or until())
@@ -116,8 +115,8 @@ def test_killed_and_resumed(run, runs):
         process.communicate()
         made = {name: one for name, one in outputs(run).items() if ".voiceanon-" not in name}
         assert made == {name: wanted[name] for name in made}
-    # One that was in hand each time would be given up.
-    assert program("run", out, "--retry").returncode == 0
+    # Killed less often than a recording that was in hand each time would be given up for.
+    assert program("run", out).returncode == 0
     assert_undisturbed(run, wanted)
 
 
