@@ -12,6 +12,7 @@ import soundfile
 from sounds import clip_names, speech
 
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.owning import MARK
 from voiceanon.archive.run_folder import RunFolder, RunSettings
 from voiceanon.archive.sources import find_sources
 from voiceanon.recipe import Recipe
@@ -33,8 +34,10 @@ def make_recordings(folder, count=4, seconds=1.2):
     return folder
 
 
-def plan(place, source, destination="out", *, recipe="default", **settings):
+def plan(place, source, destination="out", *, recipe="default", grouping=None, **settings):
     """Plan a run as `voiceanon archive plan` does, with a known key and no estimate."""
+    if grouping is not None:
+        settings["packing"] = grouping.packing
     chosen = Recipe.named(recipe) if isinstance(recipe, str) else recipe
     given = {"name": chosen.name, "version": chosen.version, **chosen.settings()}
     made = RunSettings(
@@ -42,7 +45,8 @@ def plan(place, source, destination="out", *, recipe="default", **settings):
     )
     folder = RunFolder(place / f"{destination}.run").make(made, KEY)
     found = find_sources(source)
-    Manifest.write(folder.manifest, found, KEY, keep_names=made.keep_names).close()
+    names = {"keep_names": made.keep_names, "grouping": grouping}
+    Manifest.write(folder.manifest, found, KEY, **names).close()
     return folder
 
 
@@ -56,12 +60,12 @@ def twin(folder, destination):
 
 
 def outputs(folder):
-    """Every file in the destination, by its path below it."""
+    """Every file in the destination but the run's mark, by its path below it."""
     place = Path(folder.settings().destination)
     return {
         path.relative_to(place).as_posix(): path.read_bytes()
         for path in sorted(place.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != MARK
     }
 
 

@@ -25,6 +25,7 @@ from archive_runs import (
     twin,
 )
 
+from voiceanon.archive.grouping import Grouping
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.ray_pool import RayPool
@@ -138,6 +139,19 @@ def test_outputs_are_the_local_engines_and_logs_tell_nothing(cluster, run, runs)
 
 def session(cluster):
     return Path(cluster.head_node.get_session_dir_path())
+
+
+@pytest.mark.slow
+def test_tar_files_are_the_local_engines(cluster, tmp_path):
+    source = make_recordings(tmp_path / "in", COUNT)
+    folder = plan(tmp_path, source, grouping=Grouping("tar", 2))
+    run = twin(folder, "on-ray")
+    run_shard(folder)
+    run_shard(run, workers=2, make_pool=on_ray(cluster, run))
+    wanted = outputs(folder)
+    assert {Path(name).suffix for name in wanted} == {".tar"}
+    assert len(wanted) == COUNT // 2
+    assert_as_local(run, wanted)
 
 
 @pytest.mark.slow

@@ -356,7 +356,7 @@ def test_members_of_a_tar_file_are_as_files_and_leave_no_copy(tmp_path):
     seen = set()
 
     def look(_entry, _share):
-        seen.update(path.parent.name for path in tmp_path.rglob(".voiceanon-*"))
+        seen.update(path.parent.name for path in tmp_path.rglob(".voiceanon-*.part"))
 
     run_shard(folder, watcher=Watcher(on_progress=look))
     assert states(folder) == {"done": 2}
@@ -566,7 +566,8 @@ def test_names_are_nowhere(tmp_path):
             logs.append(ran.stdout + ran.stderr)
         names = [str(path.relative_to(tmp_path)) for path in (*out.rglob("*"), *run.rglob("*"))]
         assert canary not in "\n".join(names)
-        assert len([name for name in names if name.endswith(".voa")]) == 2 + at
+        assert len([name for name in names if name.endswith(".voa")]) == 2
+        assert len([name for name in names if name.endswith(".tar")]) == at
         for path in (*out.rglob("*"), *run.glob("ledger*")):
             assert path.is_dir() or canary.encode() not in path.read_bytes(), path
         assert canary.encode() in (run / "manifest.sqlite").read_bytes()  # where it belongs

@@ -18,6 +18,7 @@ from voiceanon.archive.entries import Found, LeftOut
 from voiceanon.archive.finishing import finish_run, removable
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.owning import MARK
 from voiceanon.archive.planning import estimate
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.running import run_shard
@@ -68,18 +69,19 @@ def plan(place: Path, source: object, destination: str = DESTINATION, **more: An
 
 
 def stored(client: Any) -> dict[str, bytes]:
-    """Every object of the destination, by its name below the prefix."""
+    """Every object of the destination but the run's mark, by its name below the prefix."""
     found = client.list_objects_v2(Bucket="outputs", Prefix="run/").get("Contents", [])
     return {
         one["Key"][4:]: client.get_object(Bucket="outputs", Key=one["Key"])["Body"].read()
         for one in found
+        if not one["Key"].endswith(MARK)
     }
 
 
 def delivered(client: Any) -> set[str]:
-    """Names in the destination, canaries apart."""
+    """Names in the destination, canaries and the run's mark apart."""
     found = client.list_objects_v2(Bucket="outputs", Prefix="run/").get("Contents", [])
-    return {one["Key"][4:] for one in found if "canary" not in one["Key"]}
+    return {one["Key"][4:] for one in found if "/.voiceanon-" not in one["Key"]}
 
 
 def rows(folder: RunFolder) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["MEMBER_MARK", "Entry", "Found", "LeftOut"]
+__all__ = ["MEMBER_MARK", "Entry", "Found", "LeftOut", "Packed"]
 
 # Between a tar archive's path and the name of a member; the path itself never holds it.
 MEMBER_MARK = "::"
@@ -46,6 +46,27 @@ class LeftOut(NamedTuple):
     reason: str
 
 
+class Packed(NamedTuple):
+    """In which tar file the outputs of a recording are delivered.
+
+    Attributes
+    ----------
+    number : int
+        Of the tar file, from 0 in the order of ids: it decides which part of a run makes it.
+    id : str
+        Of the tar file: 32 hex digits, keyed.
+    tar : str
+        Relative path of the tar file.
+    member : str
+        Name of the outputs inside, without their suffixes.
+    """
+
+    number: int
+    id: str
+    tar: str
+    member: str
+
+
 @dataclass(frozen=True)
 class Entry:
     """One recording of a plan.
@@ -68,6 +89,8 @@ class Entry:
         Relative path of the output without its suffix.
     offset : int
         Where a member's bytes begin in its archive; -1 for a file.
+    packed : Packed or None
+        Where its outputs go; None where they are files of their own.
     """
 
     id: str
@@ -78,3 +101,4 @@ class Entry:
     speaker: str
     output: str
     offset: int = -1
+    packed: Packed | None = None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.owning import refuse_foreign, release
+from voiceanon.archive.packing import Packer, by_tar, is_packed
 from voiceanon.archive.places import place_of
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.run_folder import RunFolder, Shard
-from voiceanon.archive.running import remove_leftovers
+from voiceanon.archive.running import open_ledger, remove_leftovers
 from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.statement import Totals, totals_of
 from voiceanon.archive.verifying import STATEMENT_NAMES
@@ -56,8 +59,16 @@ def finish_run(
     with folder.locked():
         settings, totals = folder.settings(), totals_of(folder)
         left = totals.states["undecided"]
+        refuse_foreign(settings, folder.path)
         if left and not incomplete:
             raise InputError(f"{left} recordings are undecided: run it to its end first")
+        if totals.waiting and not incomplete:
+            raise InputError(
+                f"{totals.waiting} recordings wait for their tar file: run it to its end first"
+            )
+        if totals.waiting:
+            _pack_what_is_done(folder)
+            totals = totals_of(folder)
         remove_leftovers(folder)
         statement = json.dumps(totals.as_dict(), indent=1).encode() + b"\n"
         if is_url(settings.destination):
@@ -65,8 +76,24 @@ def finish_run(
         work_folder = folder.work_folder(Shard())
         place_of(settings).write(STATEMENT_NAMES[0], statement, work_folder)
         before(folder)
+        shutil.rmtree(folder.waiting, ignore_errors=True)
+        release(settings, folder.path)
         folder.destroy_key()
     return totals
+
+
+def _pack_what_is_done(folder: RunFolder) -> None:
+    """Make the tar files of which some recordings are undecided, of the others."""
+    work_folder = folder.work_folder(Shard())
+    with Manifest.open(folder.manifest) as manifest:
+        for shard, _ in folder.ledgers():
+            with open_ledger(folder, shard, manifest) as ledger:
+                packer = Packer(folder, ledger, work_folder, ledger.commit_in_time)
+                for is_in_tar, entries in by_tar(manifest.shard(shard.number, shard.count)):
+                    if is_in_tar:
+                        together = list(entries)
+                        packer.settle(together)
+                        packer.pack(together, is_partial=True)
 
 
 def removable(folder: RunFolder) -> Iterator[Entry]:
@@ -80,8 +107,10 @@ def removable(folder: RunFolder) -> Iterator[Entry]:
             with Ledger(path, name) as ledger:
                 for entry in manifest.shard(shard.number, shard.count):
                     row = ledger.get(entry.id)
-                    is_whole = row is not None and row.state == "done" and not row.is_salvaged
-                    if is_whole and entry.offset < 0 and _is_unchanged(entry):
+                    if row is None or row.state != "done" or row.is_salvaged:
+                        continue
+                    is_delivered = entry.packed is None or is_packed(row)
+                    if is_delivered and entry.offset < 0 and _is_unchanged(entry):
                         yield entry
 
 

@@ -58,7 +58,7 @@ class LedgerError(VoiceanonError):
 
 
 class Output(NamedTuple):
-    """One file that was delivered.
+    """One file that was made.
 
     Attributes
     ----------
@@ -69,14 +69,19 @@ class Output(NamedTuple):
     sha256 : str
         Of what it holds.
     changed_ns : int
-        When its file system says that it was last changed (ctime): an output with another time has
-        been touched, and is read again before it is trusted. 0 where it is not known.
+        When its file system says that it, or the tar file that it lies in, was last changed
+        (ctime): at another time it has been touched, and is read again before it is trusted. 0
+        where it is not known.
+    tar : str
+        The tar file that it lies in, by its id; empty for a file that was delivered by itself, and
+        for one that still waits for the others of its tar file.
     """
 
     suffix: str
     bytes: int
     sha256: str
     changed_ns: int = 0
+    tar: str = ""
 
     def is_like(self, other: Output) -> bool:
         """Whether both hold the same bytes."""

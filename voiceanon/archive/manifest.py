@@ -7,11 +7,14 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from voiceanon.archive.entries import Entry, Found, LeftOut
+from voiceanon.archive.entries import Entry, Found, LeftOut, Packed
+from voiceanon.archive.grouping import Grouping, group
 from voiceanon.errors import DestinationError, InputError
 from voiceanon.file_plan import Kind, free_name
 from voiceanon.formats.placing import NewFile, cause
@@ -55,7 +58,14 @@ _IDS = "SELECT id FROM entries ORDER BY id"
 _INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _RENAME = "UPDATE entries SET output = ? WHERE source = ?"
 _SPEAKER = "SELECT speaker FROM entries WHERE source = ?"
-_COLUMNS = "id, source, name, size, mtime_ns, speaker, output, at"
+_COLUMNS = "e.id, e.source, e.name, e.size, e.mtime_ns, e.speaker, e.output, e.at"
+_PACKED = f"{_COLUMNS}, t.number, t.id, t.name, m.name"
+# CROSS JOIN, which SQLite does in the order given: tar after tar, without sorting.
+_IN_TARS = (
+    f"SELECT {_PACKED} FROM tars t CROSS JOIN members m ON m.tar = t.number "  # noqa: S608
+    "CROSS JOIN entries e ON e.id = m.id ORDER BY t.number, m.id"
+)
+_NOT_IN_TARS = "WHERE NOT EXISTS (SELECT 1 FROM members m WHERE m.id = e.id) ORDER BY e.id"
 
 
 class Manifest:
@@ -69,6 +79,8 @@ class Manifest:
     ----------
     bytes : int
         Size of all recordings together.
+    has_tars : bool
+        Whether outputs are delivered in tar files.
     """
 
     def __init__(self, database: sqlite3.Connection, name: str) -> None:
@@ -78,6 +90,8 @@ class Manifest:
         self.bytes: int
         query = "SELECT count(*), ifnull(sum(size), 0) FROM entries"
         self._count, self.bytes = database.execute(query).fetchone()
+        query = "SELECT count(*) FROM sqlite_master WHERE name = 'tars'"
+        self.has_tars = database.execute(query).fetchone() != (0,)
 
     @classmethod
     def write(
@@ -87,6 +101,7 @@ class Manifest:
         key: bytes,
         *,
         keep_names: bool,
+        grouping: Grouping | None = None,
     ) -> Manifest:
         """Write a new manifest, whole or not at all, and open it.
 
@@ -103,6 +118,8 @@ class Manifest:
             32 bytes. The same key and names give the same ids.
         keep_names : bool
             Whether outputs have the inputs' names, made printable, rather than their ids.
+        grouping : Grouping, optional
+            Which outputs are delivered in tar files; by default none.
 
         Returns
         -------
@@ -126,7 +143,10 @@ class Manifest:
                     database.executescript(_BUILDING + _TABLES)
                     database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                     database.execute(f"PRAGMA user_version = {_VERSION}")
-                    _fill(database, found, key, keep_names)
+                    taken = _Taken(database)
+                    _fill(database, found, key, taken if keep_names else None)
+                    free = partial(free_name, suffix="", kind=Kind(), taken=taken)
+                    group(database, grouping or Grouping(), key, free if keep_names else None)
                 file.sync()
                 file.give_name()
             except (sqlite3.Error, OSError) as error:
@@ -174,12 +194,19 @@ class Manifest:
         return self._count
 
     def __iter__(self) -> Iterator[Entry]:
-        return self._entries("ORDER BY id")
+        """Yield entries in the order of ids; those for tar files last, tar after tar."""
+        if not self.has_tars:
+            yield from self._entries("ORDER BY e.id")
+            return
+        yield from self._entries(_NOT_IN_TARS)
+        for row in self._rows(_IN_TARS):
+            yield _entry(row)
 
     def shard(self, index: int, count: int, *, by_speaker: bool = False) -> Iterator[Entry]:
         """Part `index` of `count`: the entries whose id, as a number, leaves `index`.
 
-        They come in the order of ids, or speaker after speaker.
+        They come in the order of ids, or speaker after speaker; those for tar files tar after tar,
+        and there the number of the tar file counts: one part makes all of it.
 
         Raises
         ------
@@ -190,8 +217,19 @@ class Manifest:
             raise InputError(
                 f"shard is {index} of {count}: it must be 0 to one less than the count"
             )
-        every = self._entries("ORDER BY speaker, id") if by_speaker else self
-        return (entry for entry in every if int(entry.id, 16) % count == index)
+        is_sorted = by_speaker and not self.has_tars
+        every = self._entries("ORDER BY e.speaker, e.id") if is_sorted else self
+        return (entry for entry in every if _part(entry, count) == index)
+
+    def part(self, entry_id: str, count: int) -> int:
+        """Of `count` parts, the one that an id belongs to."""
+        return _part(self.get(entry_id), count) if self.has_tars else int(entry_id, 16) % count
+
+    def tars(self) -> Iterator[str]:
+        """Relative paths of the tar files that outputs are delivered in."""
+        if self.has_tars:
+            for (name,) in self._rows("SELECT name FROM tars ORDER BY number"):
+                yield name
 
     def left_out(self) -> Iterator[LeftOut]:
         """What is no entry, in the order it was found."""
@@ -206,13 +244,20 @@ class Manifest:
         InputError
             If there is none.
         """
-        for entry in self._entries("WHERE id = ?", entry_id):
-            return entry
+        for entry in self._entries("WHERE e.id = ?", entry_id):
+            if not self.has_tars:
+                return entry
+            more = (
+                "SELECT t.number, t.id, t.name, m.name FROM members m JOIN tars t "
+                "ON t.number = m.tar WHERE m.id = ?"
+            )
+            found = [Packed(*row) for row in self._rows(more, entry_id)]
+            return replace(entry, packed=found[0] if found else None)
         raise InputError(f"manifest {self._name!r} has no entry {entry_id!r}")
 
     def alike(self, entry: Entry, count: int) -> list[Entry]:
         """The first `count` entries with the speaker of one, by their ids; none without speaker."""
-        clause = "WHERE speaker = ? AND speaker <> x'' ORDER BY id LIMIT ?"
+        clause = "WHERE e.speaker = ? AND e.speaker <> x'' ORDER BY e.id LIMIT ?"
         return list(self._entries(clause, _bytes(entry.speaker), count))
 
     def has_speakers(self) -> bool:
@@ -242,12 +287,9 @@ class Manifest:
         self.close()
 
     def _entries(self, clause: str, *values: object) -> Iterator[Entry]:
-        query = f"SELECT {_COLUMNS} FROM entries {clause}"  # noqa: S608 (clauses are our own)
-        for entry_id, source, name, size, mtime_ns, speaker, output, at in self._rows(
-            query, *values
-        ):
-            texts = _text(source), _text(name)
-            yield Entry(entry_id, *texts, size, mtime_ns, _text(speaker), output, at)
+        query = f"SELECT {_COLUMNS} FROM entries e {clause}"  # noqa: S608 (clauses are our own)
+        for row in self._rows(query, *values):
+            yield _entry(row)
 
     def _rows(self, query: str, *values: object) -> Iterator[Any]:
         try:
@@ -272,17 +314,31 @@ class _Taken:
         self._database.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", [name, number])
 
 
+def _entry(row: tuple[Any, ...]) -> Entry:
+    entry_id, source, name, size, mtime_ns, speaker, output, at, *packed = row
+    facts = (_text(source), _text(name), size, mtime_ns, _text(speaker), output, at)
+    return Entry(entry_id, *facts, Packed(*packed) if packed else None)
+
+
+def _part(entry: Entry, count: int) -> int:
+    return (int(entry.id, 16) if entry.packed is None else entry.packed.number) % count
+
+
 def _fill(
-    database: sqlite3.Connection, found: Iterable[Found | LeftOut], key: bytes, keep_names: bool
+    database: sqlite3.Connection,
+    found: Iterable[Found | LeftOut],
+    key: bytes,
+    taken: _Taken | None,
 ) -> None:
-    taken, kind = _Taken(database), Kind()
+    """Write what was found; with `taken`, outputs are called by names, which it keeps."""
+    kind = Kind()
     database.execute("BEGIN")
     for at, one in enumerate(found, 1):
         if isinstance(one, LeftOut):
             left: LeftOut | None = one
         else:
             left = _add(database, one, key)
-            if keep_names and left is None:
+            if taken is not None and left is None:
                 # A number at the end is for channels: see `storage.channel_paths`.
                 output = free_name(_LAST_NUMBER.sub(r"_\1", one.name), "", kind, taken)
                 database.execute(_RENAME, (output, _bytes(one.source)))

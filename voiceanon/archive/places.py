@@ -16,11 +16,21 @@ from voiceanon.errors import DestinationError
 from voiceanon.file_plan import make_folder
 from voiceanon.formats.placing import TEMPORARY_PREFIX, cause, write_whole
 
-__all__ = ["LocalFolder", "Place", "place_of"]
+__all__ = ["LocalFolder", "Place", "Readable", "place_of"]
 
 
-class Place(Protocol):
-    """What a run needs of its destination; names are relative, with "/" between parts."""
+class Readable(Protocol):
+    """What is needed to look at outputs; names are relative, with "/" between parts."""
+
+    def existing(self, output: str, suffixes: list[str]) -> list[str]:
+        """Return the suffixes under which something is there, in the order given."""
+
+    def reading(self, name: str, work_folder: Path) -> AbstractContextManager[Path]:
+        """Give a path at which an output can be read; it may not exist."""
+
+
+class Place(Readable, Protocol):
+    """What a run needs of its destination."""
 
     def stem(self, output: str, work_folder: Path) -> Path:
         """Return where a worker makes the outputs of a recording, but for their suffixes."""
@@ -34,17 +44,11 @@ class Place(Protocol):
         The time is 0 where the place tells none.
         """
 
-    def existing(self, output: str, suffixes: list[str]) -> list[str]:
-        """Return the suffixes under which something is there, in the order given."""
-
-    def reading(self, name: str, work_folder: Path) -> AbstractContextManager[Path]:
-        """Give a path at which an output can be read; it may not exist."""
-
     def remove(self, name: str) -> None:
         """Remove an output of this run."""
 
-    def write(self, name: str, data: bytes, work_folder: Path) -> None:
-        """Put a small file of this run there, in place of an older one."""
+    def write(self, name: str, data: bytes, work_folder: Path, *, is_new: bool = False) -> None:
+        """Put a small file of this run there, in place of an older one unless it must be new."""
 
     def names(self) -> Iterator[str]:
         """Yield everything that is there, temporary files apart."""
@@ -107,9 +111,16 @@ class LocalFolder:
         except OSError as error:
             raise DestinationError(f"an output cannot be removed: {cause(error)}") from error
 
-    def write(self, name: str, data: bytes, work_folder: Path) -> None:  # noqa: ARG002
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        work_folder: Path,  # noqa: ARG002
+        *,
+        is_new: bool = False,
+    ) -> None:
         """Put a small file there."""
-        write_whole(self.path / name, data, overwrite=True)
+        write_whole(self.path / name, data, overwrite=not is_new)
 
     def names(self) -> Iterator[str]:
         """Yield everything that is there, temporary files apart."""

@@ -23,9 +23,10 @@ from voiceanon.formats.placing import TEMPORARY_PREFIX, cause, write_whole
 from voiceanon.keys import SECRET_BYTES, check_secret
 from voiceanon.recipe import Recipe
 
-__all__ = ["RunFolder", "RunSettings", "Shard"]
+__all__ = ["RunFolder", "RunSettings", "Shard", "waiting_beside"]
 
 _PLAN, _KEY, _MANIFEST, _WORK = "plan.json", "key", "manifest.sqlite", "work-"
+_WAITING = "waiting"
 _PATIENCE_S = 15.0  # while another shard starts at the same moment
 _POLL_S = 0.05
 
@@ -88,6 +89,8 @@ class RunSettings:
         Account that a destination in S3 must belong to; empty if it does not matter.
     allow_unchecked : list of str
         Checks of a bucket that may be left undone.
+    packing : str
+        Which outputs are delivered in tar files: see `voiceanon.archive.grouping`.
     """
 
     run: str
@@ -104,10 +107,16 @@ class RunSettings:
     profile: str = "recording"
     owner: str = ""
     allow_unchecked: list[str] = field(default_factory=list)
+    packing: str = "none"
 
     def recipe_made(self) -> Recipe:
         """Return the recipe."""
         return Recipe(**self.recipe)
+
+
+def waiting_beside(work_folder: Path) -> Path:
+    """Return where outputs for tar files wait, for a worker that knows its work folder alone."""
+    return work_folder.with_name(_WAITING)
 
 
 class RunFolder:
@@ -164,6 +173,11 @@ class RunFolder:
         """Remove what killed processes have left of the recordings."""
         for path in self.path.glob(f"{_WORK}*"):
             shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def waiting(self) -> Path:
+        """Where outputs are until all of their tar file are made; see `waiting_beside`."""
+        return self.path / _WAITING
 
     def ledger(self, shard: Shard) -> Path:
         """Return where the ledger of a shard is."""

@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, LedgerError, Row
 from voiceanon.archive.manifest import Manifest
-from voiceanon.archive.places import place_of
+from voiceanon.archive.owning import claim
+from voiceanon.archive.packing import Packer, by_tar
+from voiceanon.archive.places import LocalFolder, place_of
 from voiceanon.archive.pool import Died, MakePool, Pool, one_thread_each
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.s3.urls import is_url
+from voiceanon.archive.shards import SHARD_SUFFIX
 from voiceanon.archive.speaker_profiles import MOST_ALIKE
 from voiceanon.archive.splitting import bring_together
 from voiceanon.archive.work import Job, job_of, make_work, remove_outputs, trusted
@@ -32,7 +35,7 @@ MOST_ATTEMPTS = 3
 
 _STUCK_S = 180.0
 _CHECK_EVERY_S = 600.0  # a bucket can be opened while a run goes on
-_FINAL = {"done", "held", "failed", "empty"}
+_MADE_AGAIN = "an output was gone or another: it is made again"
 
 
 @dataclass
@@ -100,6 +103,7 @@ def run_shard(
     shard, watcher = shard or Shard(), watcher or Watcher()
     settings, key = folder.settings(), folder.key()
     check_destination(settings)
+    claim(settings, folder.path)
     with Manifest.open(folder.manifest) as manifest:
 
         def alone() -> None:
@@ -107,22 +111,27 @@ def run_shard(
             for old, path in folder.ledgers():
                 if old.count != shard.count:
                     with open_ledger(folder, old, manifest, watcher) as ledger:
-                        bring_together(folder, ledger, shard.count, settings.run)
+                        bring_together(folder, ledger, shard.count, settings.run, manifest.part)
                     path.unlink()
 
         with folder.locked(shard, alone), open_ledger(folder, shard, manifest, watcher) as ledger:
-            undecided = _undecided(manifest, shard, ledger, folder, retry, watcher)
-            first = list(itertools.islice(undecided, 1))
-            if first:  # else no worker need be started
-                entries = itertools.chain(first, undecided)
-                work_folder = folder.work_folder(shard)
-                alike = _alike(manifest, settings)
-                jobs = ((e, job_of(e, settings, key, work_folder, alike(e))) for e in entries)
-                try:
-                    is_clean = _work_through(jobs, ledger, settings, workers, watcher, make_pool)
-                finally:
-                    shutil.rmtree(work_folder, ignore_errors=True)
-                if not is_clean and shard.count == 1:
+            is_clean, work_folder = True, folder.work_folder(shard)
+            packer = Packer(folder, ledger, work_folder, ledger.commit_in_time, watcher.on_note)
+            try:
+                undecided = _undecided(manifest, shard, ledger, packer, settings, retry, watcher)
+                first = list(itertools.islice(undecided, 1))
+                if first:  # else no worker need be started
+                    entries = itertools.chain(first, undecided)
+                    alike = _alike(manifest, settings)
+                    jobs = ((e, job_of(e, settings, key, work_folder, alike(e))) for e in entries)
+                    is_clean = _work_through(
+                        jobs, ledger, packer, settings, workers, watcher, make_pool
+                    )
+            finally:
+                shutil.rmtree(work_folder, ignore_errors=True)
+            if shard.count == 1:
+                packer.remove_empty_folders()
+                if not is_clean:
                     remove_leftovers(folder)
             return ledger.counts()
 
@@ -146,7 +155,8 @@ def open_ledger(
         journal.unlink(missing_ok=True)
         ledger = Ledger(path, settings.run)
         entries = manifest.shard(shard.number, shard.count)
-        for row in rebuilt(entries, settings, folder.work_folder(shard)):
+        work_folder = folder.work_folder(shard)
+        for row in rebuilt(entries, settings, work_folder, folder.waiting):
             ledger.put(row)
         ledger.commit()
         return ledger
@@ -155,13 +165,14 @@ def open_ledger(
 def _work_through(
     jobs: Iterator[tuple[Entry, Job]],
     ledger: Ledger,
+    packer: Packer,
     settings: RunSettings,
     workers: int,
     watcher: Watcher,
     make_pool: MakePool | None,
 ) -> bool:
     """Return whether every worker could remove what it had not finished."""
-    place, checked_s = place_of(settings), time.monotonic()
+    checked_s = time.monotonic()
 
     def on_turn() -> None:
         nonlocal checked_s
@@ -197,10 +208,11 @@ def _work_through(
                 free = shutil.disk_usage(settings.destination).free
                 raise DestinationError(f"{row.reason} ({free / 1e6:.1f} MB are free)")
             if row.state != "done":
-                remove_outputs(settings, place, entry)
+                remove_outputs(settings, packer.place_for(entry), entry)
             ledger.put(row)
             del begun[entry.id]
             watcher.on_row(entry, row)
+            packer.decided(entry)
     except (KeyboardInterrupt, DestinationError):
         # No recording did that.
         with contextlib.suppress(DestinationError):
@@ -216,35 +228,53 @@ def _undecided(
     manifest: Manifest,
     shard: Shard,
     ledger: Ledger,
-    folder: RunFolder,
+    packer: Packer,
+    settings: RunSettings,
     retry: bool,
     watcher: Watcher,
 ) -> Iterator[Entry]:
-    settings, is_told = folder.settings(), False
-    place, by_speaker = place_of(settings), settings.profile == "speaker"
-    for entry in manifest.shard(shard.number, shard.count, by_speaker=by_speaker):
+    is_told = False
+
+    def is_undecided(entry: Entry) -> bool:
         row = ledger.get(entry.id)
         if row is None or (retry and row.state in ("failed", "held")):
-            yield entry
-        elif row.state == "working":
-            if row.attempts >= MOST_ATTEMPTS:
-                why = f"was begun {row.attempts} times and stopped the run each time"
-                given_up = replace(row, state="failed", reason=why)
-                ledger.put(given_up)
-                watcher.on_row(entry, given_up)
-            else:
-                yield entry
-        elif row.state == "done":
-            found = trusted(place, entry, row, folder.path)
-            if found is None:
-                ledger.forget(entry.id, "an output was gone or another")
-                watcher.on_note("an output was gone or another: it is made again")
-                yield entry
-            elif found is not row:
-                ledger.put(found)
-                if not is_told:
-                    watcher.on_note("outputs were touched after they were delivered: they are read")
-                is_told = True
+            return True
+        if row.state == "working":
+            if row.attempts < MOST_ATTEMPTS:
+                return True
+            why = f"was begun {row.attempts} times and stopped the run each time"
+            given_up = replace(row, state="failed", reason=why)
+            ledger.put(given_up)
+            watcher.on_row(entry, given_up)
+        elif row.state == "done" and entry.packed is None:
+            return not is_trusted(entry, row)
+        return False
+
+    def is_trusted(entry: Entry, row: Row) -> bool:
+        nonlocal is_told
+        found = trusted(packer.place, entry, row, packer.work_folder)
+        if found is None:
+            ledger.forget(entry.id, "an output was gone or another")
+            watcher.on_note(_MADE_AGAIN)
+            return False
+        if found is not row:
+            ledger.put(found)
+            if not is_told:
+                watcher.on_note("outputs were touched after they were delivered: they are read")
+            is_told = True
+        return True
+
+    every = manifest.shard(shard.number, shard.count, by_speaker=settings.profile == "speaker")
+    for is_in_tar, entries in by_tar(every):
+        if not is_in_tar:
+            yield from filter(is_undecided, entries)
+            continue
+        together = list(entries)
+        for _ in packer.settle(together):
+            watcher.on_note(_MADE_AGAIN)
+        left = [entry for entry in together if is_undecided(entry)]
+        packer.expect(together, len(left))
+        yield from left
 
 
 def _alike(manifest: Manifest, settings: RunSettings) -> Callable[[Entry], list[Entry]]:
@@ -272,5 +302,8 @@ def remove_leftovers(folder: RunFolder) -> None:
         with Manifest.open(folder.manifest) as manifest:
             for entry in manifest:
                 yield entry.output
+            for tar in manifest.tars():
+                yield tar.removesuffix(SHARD_SUFFIX)
 
+    LocalFolder(folder.waiting).remove_leftovers(outputs)
     place_of(folder.settings()).remove_leftovers(outputs)

@@ -11,7 +11,7 @@ from voiceanon.errors import RecordingError
 from voiceanon.formats import AUDIO_SUFFIXES
 from voiceanon.formats.source import Source
 
-__all__ = ["BLOCK_BYTES", "SHARD_SUFFIX", "read_shard"]
+__all__ = ["BLOCK_BYTES", "SHARD_SUFFIX", "read_members", "read_shard"]
 
 SHARD_SUFFIX = ".tar"
 BLOCK_BYTES = 512
@@ -49,7 +49,7 @@ def read_shard(path: str, below: str) -> Iterator[Found | LeftOut]:
     try:
         with Source(path) as source:
             mtime_ns = os.fstat(source.descriptor).st_mtime_ns
-            for name, info, offset, flaw in _members(source):
+            for name, info, offset, flaw in read_members(source):
                 parts = [part for part in name.split("/") if part not in ("", ".")]
                 member = f"{path}{MEMBER_MARK}{'/'.join(parts)}"
                 problem = flaw or _problem(name, parts, info)
@@ -62,7 +62,7 @@ def read_shard(path: str, below: str) -> Iterator[Found | LeftOut]:
         yield LeftOut(path, "failed", str(error))
 
 
-def _members(
+def read_members(
     source: Source,
 ) -> Iterator[tuple[str, tarfile.TarInfo, int, tuple[str, str] | None]]:
     """Each member's full name, header, offset of its bytes, and what is wrong with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from voiceanon.archive.ledger import Ledger
@@ -10,7 +11,9 @@ from voiceanon.archive.run_folder import RunFolder, Shard
 __all__ = ["bring_together"]
 
 
-def bring_together(folder: RunFolder, ledger: Ledger, count: int, run: str) -> None:
+def bring_together(
+    folder: RunFolder, ledger: Ledger, count: int, run: str, part: Callable[[str, int], int]
+) -> None:
     """Copy the rows of a ledger into those of another split; nobody else may be at work.
 
     It can be stopped at any point and done again: the old ledger is removed afterwards.
@@ -25,11 +28,13 @@ def bring_together(folder: RunFolder, ledger: Ledger, count: int, run: str) -> N
         How many shards the new one has.
     run : str
         Name of the run.
+    part : callable
+        Given an id and `count`, the number of its shard.
     """
     with ExitStack() as opened:
         made: dict[int, Ledger] = {}
         for row in ledger:
-            number = int(row.id, 16) % count
+            number = part(row.id, count)
             if number not in made:
                 path = folder.ledger(Shard(number, count))
                 made[number] = opened.enter_context(Ledger(path, run))

@@ -11,6 +11,7 @@ from typing import Any
 
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.packing import is_packed
 from voiceanon.archive.run_folder import RunFolder
 from voiceanon.archive.s3.urls import is_url
 from voiceanon.version import __version__
@@ -50,6 +51,9 @@ class Totals:
         Ids and seconds of work for a second of audio, of the ten slowest.
     again : int
         Recordings that were begun more than once.
+    waiting : int or None
+        Recordings that are done and wait for the others of their tar file; None in a run without
+        tar files.
     allowed_unchecked : list or None
         Checks of the destination that were allowed to be left undone; None for a folder.
     """
@@ -66,13 +70,15 @@ class Totals:
     reasons: dict[str, int] = field(default_factory=dict)
     slowest: list[tuple[str, float]] = field(default_factory=list)
     again: int = 0
+    waiting: int | None = None
     allowed_unchecked: list[str] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        if self.allowed_unchecked is None:
-            del plain["allowed_unchecked"]
+        for name in ("waiting", "allowed_unchecked"):
+            if plain[name] is None:
+                del plain[name]
         return {"version": __version__, **plain}
 
 
@@ -99,6 +105,8 @@ def totals_of(folder: RunFolder) -> Totals:
         made.allowed_unchecked = settings.allow_unchecked
     folder.key()
     with Manifest.open(folder.manifest) as manifest:
+        if manifest.has_tars:
+            made.waiting = 0
         for _, path in folder.ledgers():
             with Ledger(path, name) as ledger:
                 for row in ledger:
@@ -113,6 +121,8 @@ def totals_of(folder: RunFolder) -> Totals:
                         made.outputs += len(row.outputs)
                         made.output_bytes += sum(output.bytes for output in row.outputs)
                         checks[row.verdict] += 1
+                        if made.waiting is not None and not is_packed(row):
+                            made.waiting += manifest.get(row.id).packed is not None
                         pace = (row.elapsed_s / max(row.duration_s, 1.0), row.id)
                         paces = nlargest(_SLOWEST, [*paces, pace])
                         made.salvaged += row.is_salvaged

@@ -9,6 +9,7 @@ from pathlib import Path
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Ledger, Output
 from voiceanon.archive.manifest import Manifest
+from voiceanon.archive.packing import Packer, by_tar, is_packed, tar_of
 from voiceanon.archive.places import Place, place_of
 from voiceanon.archive.rebuilding import is_whole
 from voiceanon.archive.run_folder import RunFolder, Shard
@@ -32,7 +33,7 @@ class Verification:
     damaged : list of str
         Ids of recordings of which an output is gone or another; they are to be done again.
     undecided : int
-        Recordings that nothing has become of yet.
+        Recordings that nothing has become of yet, or that wait for the others of their tar file.
     strangers : list of str
         Files in the destination that no row tells of, as paths below it.
     """
@@ -57,7 +58,8 @@ def verify_run(
 ) -> Verification:
     """Compare every output with its row: size, SHA-256, and that it can be read to its end.
 
-    A recording whose output is damaged is noted in its ledger to be done again by the next run.
+    Of a tar file every byte is compared, also those between its members. A recording whose output
+    is damaged is noted in its ledger to be done again by the next run.
 
     Parameters
     ----------
@@ -79,10 +81,18 @@ def verify_run(
         decided = 0
         for shard, _ in ledgers:
             with open_ledger(folder, shard, manifest, watcher) as ledger:
-                for entry in manifest.shard(shard.number, shard.count):
-                    decided += _verify(entry, ledger, place, work_folder, found, known)
-                    done += 1
-                    progress(done, len(manifest))
+                packer = Packer(folder, ledger, work_folder, ledger.commit_in_time)
+                for is_in_tar, entries in by_tar(manifest.shard(shard.number, shard.count)):
+                    if is_in_tar:
+                        together = list(entries)
+                        decided += _verify_tar(together, ledger, packer, found, known)
+                        done += len(together)
+                        progress(done, len(manifest))
+                        continue
+                    for entry in entries:
+                        decided += _verify(entry, ledger, place, work_folder, found, known)
+                        done += 1
+                        progress(done, len(manifest))
         found.undecided = len(manifest) - decided
         folder.remove_work_folders()
     found.strangers = sorted(
@@ -113,6 +123,32 @@ def _verify(
     found.damaged.append(entry.id)
     ledger.forget(entry.id, "an output was damaged or gone")
     return 1
+
+
+def _verify_tar(
+    entries: list[Entry], ledger: Ledger, packer: Packer, found: Verification, known: set[str]
+) -> int:
+    """Do so for all recordings of one tar file.
+
+    The SHA-256 of each output was taken when it was read to its end.
+    """
+    lost = packer.settle(entries, is_deep=True)
+    found.damaged += lost
+    decided = len(lost)
+    if lost:
+        known.add(tar_of(entries))
+    for entry in entries:
+        row = ledger.get(entry.id)
+        if row is None or row.state == "working":
+            continue
+        if row.state == "done" and entry.packed is not None:
+            known.add(entry.packed.tar)
+            if not is_packed(row):
+                continue
+            found.outputs += len(row.outputs)
+            found.bytes += sum(output.bytes for output in row.outputs)
+        decided += 1
+    return decided
 
 
 def _is_as_delivered(place: Place, work_folder: Path, name: str, output: Output) -> bool:

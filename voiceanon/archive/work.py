@@ -15,8 +15,8 @@ from voiceanon.anonymizer import Anonymizer
 from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Output, Row
 from voiceanon.archive.opening import open_source
-from voiceanon.archive.places import Place, place_of
-from voiceanon.archive.run_folder import RunSettings
+from voiceanon.archive.places import LocalFolder, Place, Readable, place_of
+from voiceanon.archive.run_folder import RunSettings, waiting_beside
 from voiceanon.archive.speaker_profiles import SpeakerProfiles
 from voiceanon.container.voa import SUFFIX, Level
 from voiceanon.errors import CheckError, DestinationError, VoiceanonError
@@ -82,7 +82,7 @@ def remove_outputs(settings: RunSettings, place: Place, entry: Entry) -> None:
         place.remove(entry.output + suffix)
 
 
-def existing_suffixes(settings: RunSettings, place: Place, entry: Entry) -> list[str]:
+def existing_suffixes(settings: RunSettings, place: Readable, entry: Entry) -> list[str]:
     """Return the suffixes of outputs of an entry under which something is there."""
     suffixes = [settings.audio] if settings.audio else []
     if settings.level:
@@ -130,6 +130,8 @@ def _done(
     tell: Callable[[float], None],
 ) -> Row:
     entry = job.entry
+    if entry.packed is not None:
+        destination = LocalFolder(waiting_beside(Path(job.work_folder)))
     place = destination.stem(entry.output, Path(job.work_folder))
     parts = bool(settings.audio) + bool(settings.level)
     placed: list[Path] = []

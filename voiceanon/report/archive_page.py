@@ -25,6 +25,7 @@ _MEANINGS = {
     "skipped": "left out when the run was planned",
     "undecided": "still to be done",
 }
+_PACKINGS = {"none": "none", "auto": "those of tar files", "tar": "all"}
 _FOOTER = (
     "This page calls recordings by pseudonyms and plays outputs alone. It holds no original "
     "recording and loads nothing."
@@ -125,6 +126,7 @@ def _settings(settings: RunSettings) -> Node:
         ("damaged recordings were salvaged", "yes" if settings.salvage else "no"),
         ("language of the check", settings.language),
         ("outputs are called by", "names" if settings.keep_names else "pseudonyms"),
+        ("in tar files", _PACKINGS[settings.packing]),
     ]
     return data_table("Settings", ("setting", "value"), rows)
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from voiceanon.archive.s3.store import Store
+from voiceanon.archive.s3.store import CANARY_PREFIX, Store
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.file_plan import make_folder
 from voiceanon.formats.placing import TEMPORARY_PREFIX, write_whole
@@ -92,7 +92,14 @@ class Bucket:
         """Remove an object, if this run put it there."""
         self.store.remove_own(name)
 
-    def write(self, name: str, data: bytes, work_folder: Path) -> None:
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        work_folder: Path,
+        *,
+        is_new: bool = False,  # noqa: ARG002 (never over what another run put there)
+    ) -> None:
         """Put a small file there, in place of one that this run put there."""
         path = work_folder / name
         write_whole(path, data, overwrite=True)
@@ -109,7 +116,7 @@ class Bucket:
 
     def remove_leftovers(self, outputs: Callable[[], Iterable[str]]) -> None:
         """Remove canaries, and parts of outputs that were never completed."""
-        for one in list(self.store.list(TEMPORARY_PREFIX)):
+        for one in list(self.store.list(CANARY_PREFIX)):
             self.store.remove(one.name)
         begun = self.store.uploads()
         if not begun:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from voiceanon.archive.s3.client import StoreError, ask, make_client
-from voiceanon.archive.s3.store import Store
+from voiceanon.archive.s3.store import CANARY_PREFIX, Store
 from voiceanon.errors import DestinationError, InputError
-from voiceanon.formats.placing import TEMPORARY_PREFIX
 
 __all__ = ["ALLOWABLE", "check_allowable", "check_bucket"]
 
@@ -188,7 +187,7 @@ def _check_listing(store: Store, anybody: Any) -> None:
 
 def _check_canary(store: Store, anybody: Any) -> None:
     """Put a file without any content of the run there, and see whether anybody can read it."""
-    name = f"{TEMPORARY_PREFIX}canary-{secrets.token_hex(8)}"
+    name = f"{CANARY_PREFIX}{secrets.token_hex(8)}"
     key, encryption = store.url.key(name), store.encryption()
     try:
         try:

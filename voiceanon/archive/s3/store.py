@@ -19,7 +19,10 @@ from voiceanon.checks.optional import load
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.formats.placing import TEMPORARY_PREFIX, cause
 
-__all__ = ["Head", "Item", "Store"]
+__all__ = ["CANARY_PREFIX", "Head", "Item", "Store"]
+
+CANARY_PREFIX = f"{TEMPORARY_PREFIX}canary-"
+"""Of an object that shows whether anybody can read a bucket."""
 
 _BLOCK_BYTES = 1 << 20
 _NETWORK_BYTES = 1 << 16  # what is lost of a block when a connection hangs within it

@@ -16,9 +16,10 @@ from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from voiceanon.archive.entries import Found, LeftOut
+    from voiceanon.archive.grouping import Grouping
     from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.run_folder import RunFolder, RunSettings
 
@@ -42,6 +43,14 @@ class _Profile(str, enum.Enum):
 
     recording = "recording"
     speaker = "speaker"
+
+
+class _Packing(str, enum.Enum):
+    """Which outputs are delivered in tar files, by its name on the command line."""
+
+    auto = "auto"
+    tar = "tar"
+    none = "none"
 
 
 # Whether audio is made, and which level of descriptions.
@@ -93,6 +102,18 @@ def plan(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where a list's recordings lie, if not beside it."),
     ] = None,
+    pack: Annotated[
+        _Packing,
+        typer.Option(
+            help="Which outputs go into tar files: those of tar files (auto), all (tar), or none."
+        ),
+    ] = _Packing.auto,
+    pack_size: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="With --pack tar: recordings in a tar file, if not from one."
+        ),
+    ] = 1000,
     keep_names: Annotated[
         bool,
         typer.Option("--keep-names", help="Call outputs by their recordings, not by pseudonyms."),
@@ -126,6 +147,10 @@ def plan(
     recordings share one. With `--profile speaker` they share what is removed of the voice, too:
     more stable where recordings are short, if they were made alike (microphone, room, level).
 
+    Tar files in, tar files out: outputs of one tar file go into one of their own, without what held
+    or failed and without anything else that lay there, as `PSEUDONYM.flac` and `PSEUDONYM.voa`.
+    `--pack tar` has all outputs in tar files, `--pack none` each in a file of its own.
+
     For example:
 
     ```
@@ -138,6 +163,7 @@ def plan(
     A bucket is refused unless it is known to be closed: public access blocked, no public policy,
     no ACL, no website, encrypted, and an unsigned request answered with 403.
     """
+    from voiceanon.archive.grouping import Grouping
     from voiceanon.archive.preflight import check_destination, remove_folders
     from voiceanon.archive.run_folder import RunFolder, RunSettings
     from voiceanon.archive.s3.preflight import check_allowable
@@ -165,17 +191,20 @@ def plan(
         profile=profile.value,
         owner=owner,
         allow_unchecked=check_allowable(allow_unchecked or []),
+        packing=pack.value,
     )
+    grouping = Grouping(pack.value, pack_size)
     found = find_sources(source, speaker_column=speaker_column, path_column=path_column, root=root)
     folder = None if dry_run else run_folder(destination, run)
     made = check_destination(settings)
     try:
         if folder is None:
             with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
-                facts = _planned(RunFolder(Path(temporary) / "run"), settings, found)
+                aside = RunFolder(Path(temporary) / "run")
+                facts = _planned(aside, settings, found, grouping, is_dry=True)
             remove_folders(made)
         else:
-            facts = _planned(folder, settings, found)
+            facts = _planned(folder, settings, found, grouping)
     except BaseException:
         remove_folders(made)
         raise
@@ -186,19 +215,25 @@ def plan(
 
 
 def _planned(
-    place: RunFolder, settings: RunSettings, found: Iterable[Found | LeftOut]
+    place: RunFolder,
+    settings: RunSettings,
+    found: Iterable[Found | LeftOut],
+    grouping: Grouping,
+    *,
+    is_dry: bool = False,
 ) -> dict[str, Any]:
     from voiceanon.archive.manifest import Manifest
+    from voiceanon.archive.owning import claim, refuse_foreign
     from voiceanon.archive.planning import estimate_apart
     from voiceanon.archive.preflight import check_destination
-    from voiceanon.archive.s3.urls import is_url
     from voiceanon.keys import fresh_secret
 
     key = fresh_secret()
     folder = place.make(settings, key)
     try:
+        refuse_foreign(settings, folder.path)
         with Manifest.write(
-            folder.manifest, found, key, keep_names=settings.keep_names
+            folder.manifest, found, key, keep_names=settings.keep_names, grouping=grouping
         ) as manifest:
             left_out = list(manifest.left_out())
             if not len(manifest):
@@ -207,10 +242,13 @@ def _planned(
                 raise InputError(f"no recordings found{first}")
             if settings.profile == _Profile.speaker and not manifest.has_speakers():
                 raise InputError("--profile speaker needs a list with a column of speakers")
-            if settings.keep_names and not is_url(settings.destination):
+            if settings.keep_names:
                 _refuse_taken(manifest, settings)
             taken, problem = estimate_apart(manifest, folder.manifest, settings, folder.path)
+            facts = {"tars": sum(1 for _ in manifest.tars())} if manifest.has_tars else {}
         check_destination(settings, needed_bytes=taken.output_bytes)
+        if not is_dry:
+            claim(settings, folder.path)
     except BaseException:
         folder.remove()
         raise
@@ -221,21 +259,30 @@ def _planned(
         note(f"left out: {printable(one.source)}: {one.reason}")
     if len(failed) > _MOST_SHOWN:
         note(f"… and {len(failed) - _MOST_SHOWN} more that cannot be worked on")
-    return {"run": str(folder.path), **asdict(taken), "left_out": len(left_out)}
+    return {"run": str(folder.path), **asdict(taken), "left_out": len(left_out), **facts}
 
 
 def _refuse_taken(manifest: Manifest, settings: RunSettings) -> None:
-    """Refuse names that are taken: a run replaces what is there, since only it is to be there."""
+    """Refuse names that are taken: a run replaces what is there, since only it is to be there.
+
+    In a bucket it never does; there a single recording whose name is taken fails alone.
+    """
     from voiceanon.archive.places import place_of
+    from voiceanon.archive.s3.urls import is_url
     from voiceanon.archive.work import existing_suffixes
 
     place = place_of(settings)
-    for entry in manifest:
-        for suffix in existing_suffixes(settings, place, entry):
-            taken = f"{entry.output}{suffix}".rpartition("/")[2]
-            raise DestinationError(
-                f"{taken!r} is in the destination already; choose an empty folder"
-            )
+
+    def taken() -> Iterator[str]:
+        yield from (tar for tar in manifest.tars() if place.status(tar) is not None)
+        for entry in () if is_url(settings.destination) else manifest:
+            if entry.packed is None:
+                for suffix in existing_suffixes(settings, place, entry):
+                    yield entry.output + suffix
+
+    for name in taken():
+        last = name.rpartition("/")[2]
+        raise DestinationError(f"{last!r} is in the destination already; choose an empty folder")
 
 
 def _show(facts: dict[str, Any], dry_run: bool) -> None:
@@ -247,6 +294,7 @@ def _show(facts: dict[str, Any], dry_run: bool) -> None:
             "length": f"{facts['hours']:.1f} h",
             "work": f"{facts['core_hours']:.2f} hours of one core",
             "outputs": f"{facts['output_bytes'] / 1e9:.2f} GB",
+            **({"tar files": f"{facts['tars']:,}"} if "tars" in facts else {}),
         }
     )
     if not dry_run:

@@ -33,7 +33,8 @@ def status(
     if json_line:
         print_json(totals.as_dict())
         return
-    show_facts({"inputs": totals.inputs, **totals.states})
+    waiting = {"waiting for their tar file": totals.waiting} if totals.waiting else {}
+    show_facts({"inputs": totals.inputs, **totals.states, **waiting})
     if totals.salvaged:
         show_facts({"salvaged": f"{totals.salvaged} of those done: damaged, not whole"})
     pace = totals.audio_s / totals.work_s if totals.work_s else 0.0
