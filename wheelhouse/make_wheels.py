@@ -24,7 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 
-EPOCH = os.environ.get("SOURCE_DATE_EPOCH", "1577836800")  # 2020-01-01, in no one's future
+DEFAULT_EPOCH = "1577836800"  # 2020-01-01: in no one's future, and later than zip's first year
+EPOCH = os.environ.get("SOURCE_DATE_EPOCH", DEFAULT_EPOCH)
 # What building and testing leave in a work tree.
 LEFT_BEHIND = shutil.ignore_patterns(
     ".git", ".venv*", "build", "dist", "*.egg-info", "*.so", "__pycache__", ".*_cache", "*.whl",
