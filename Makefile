@@ -13,10 +13,10 @@ CORE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -ffp-contract=fast -Icsrc/include 
 STUBBED := $(patsubst voiceanon/%.pyi,voiceanon.%,$(wildcard voiceanon/*.pyi))
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint bench wheel sanitize test-core clean
+.PHONY: help build demo test check lint bench wheel wheel-twice sanitize test-core clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 # A stamp inside the environment: it goes with it, and is renewed when the dependencies change.
 .venv/ready: pyproject.toml
@@ -49,9 +49,11 @@ lint: build
 bench: build ## ratios to rivals, measured now on this machine
 	$(BIN)/python -m benchmarks
 
-wheel: build ## a wheel and a source distribution in wheelhouse/
-	rm -rf build/lib.*
-	$(BIN)/python -m build --outdir wheelhouse .
+wheel: .venv/ready ## wheelhouse/: a wheel for machines like this one, its source, pyworld's wheel
+	$(BIN)/python wheelhouse/make_wheels.py
+
+wheel-twice: .venv/ready ## two builds of the wheel in two folders: are they equal, byte for byte?
+	$(BIN)/python wheelhouse/make_wheels.py --twice
 
 # The core's own tests need no Python: one program for each file of csrc/tests.
 test-core: $(CORE_TESTS:%=build/core/%.passed)

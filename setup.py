@@ -25,7 +25,9 @@ IS_X86_64 = platform.machine() in ("x86_64", "AMD64")
 # the order of sums as written; -ffast-math would not.
 COMPILE = ["-std=c++17", "-fvisibility=hidden", "-Wall", "-Wextra", "-ffp-contract=fast"]
 COMPILE += ["-fno-math-errno", "-fno-trapping-math"]
-LINK = ["-Wl,--version-script=csrc/exports.map"]
+# Apple's linker has no version scripts, and says the same otherwise.
+IS_MAC = sys.platform == "darwin"
+LINK = ["-Wl,-exported_symbol,_PyInit_*" if IS_MAC else "-Wl,--version-script=csrc/exports.map"]
 
 sanitizer = os.environ.get("VOICEANON_SANITIZE", "")
 if sanitizer not in ("", "address", "thread"):

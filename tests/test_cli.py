@@ -1,5 +1,6 @@
 """The command line: exit codes, JSON that a script can rely on, and clean ends."""
 
+import importlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import soundfile
 from fake_anonymizer import FakeAnonymizer
 from test_formats import frame_starts
 
+from voiceanon._engine import built_levels, usable_levels
 from voiceanon.cli.app import main
 from voiceanon.cli.doctor import largest_correlation
 from voiceanon.cli.terminal import printable
@@ -362,13 +364,50 @@ def test_doctor_passes(voiceanon):
     code, out, _ = voiceanon("doctor", "--json")
     (report,) = json_lines(out)
     assert [check["name"] for check in report["checks"] if not check["ok"]] == []
-    assert len(report["checks"]) == 3
+    assert len(report["checks"]) == 4
     assert code == 0
     assert report["ok"] is True
     assert report["simd"] in report["simd_usable"]
     code, out, _ = voiceanon("doctor")
     assert code == 0
     assert "self-test" in out
+
+
+@pytest.mark.parametrize("level", usable_levels())
+def test_doctor_tells_which_level_runs_and_why(monkeypatch, level):
+    monkeypatch.setenv("VOICEANON_SIMD", level)
+    command = [sys.executable, "-c", "from voiceanon.cli.app import main; main()", "doctor"]
+    forced = subprocess.run(command, check=True, capture_output=True, text=True)
+    said = " ".join(forced.stdout.split())
+    assert f"using {level}, forced by VOICEANON_SIMD" in said
+    assert f"(compiled: {', '.join(built_levels())})" in said
+    assert f"runs SIMD levels {', '.join(usable_levels())} " in said
+    monkeypatch.delenv("VOICEANON_SIMD")
+    free = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
+    (report,) = json_lines(free.stdout)
+    assert (report["simd"], report["simd_why"]) == (usable_levels()[0], "widest")
+    assert report["simd_built"] == list(built_levels())
+
+
+@pytest.mark.skipif(len(usable_levels()) < 2, reason="this machine runs one level only")
+def test_doctor_says_when_levels_disagree(voiceanon, monkeypatch):
+    baseline = importlib.import_module("voiceanon._engine_baseline")
+    honest = baseline.Analyzer
+
+    class Astray:
+        def __init__(self, rate):
+            self.analyzer = honest(rate)
+
+        def process(self, samples):
+            return self.analyzer.process(samples) + np.float32(0.02)
+
+    monkeypatch.setattr(baseline, "Analyzer", Astray)
+    code, out, _ = voiceanon("doctor", "--json")
+    assert code == 1
+    (report,) = json_lines(out)
+    (failed,) = [check for check in report["checks"] if not check["ok"]]
+    assert failed["name"] == "SIMD levels"
+    assert "level baseline hears another vowel" in failed["detail"]
 
 
 def test_real_recordings_come_out_as_others(voiceanon, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import platform
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -30,6 +32,8 @@ _CODECS = {
     "RF64": ("RF64", "PCM_16"),
 }
 _RATE = 16_000
+# Levels round differently; on the vowel that moved no value by a tenth of this.
+_LEVELS_RTOL, _LEVELS_ATOL = 1e-3, 5e-3
 # Above this, the result would resemble the input's waveform; speech resynthesised without its
 # phase lies far below.
 _MAX_CORRELATION = 0.9
@@ -53,12 +57,15 @@ def doctor(
         "type": "doctor",
         "versions": _versions(),
         "simd": None,
+        "simd_why": None,
+        "simd_built": [],
         "simd_usable": [],
         "codecs": _codecs(),
         "checks": [],
     }
     for name, check in (
         ("compiled engine", lambda: _check_engine(report)),
+        ("SIMD levels", _check_levels),
         ("codecs", lambda: _check_codecs(report["codecs"])),
         ("self-test", _check_vowel),
     ):
@@ -104,9 +111,27 @@ def vowel(f0_hz: float = 120.0, duration_s: float = 1.0) -> npt.NDArray[np.float
 def _check_engine(report: dict[str, Any]) -> str:
     from voiceanon import _engine
 
+    forced = bool(os.environ.get("VOICEANON_SIMD"))
     report["simd"] = _engine.LEVEL
+    report["simd_why"] = "VOICEANON_SIMD" if forced else "widest"
+    report["simd_built"] = list(_engine.built_levels())
     report["simd_usable"] = list(_engine.usable_levels())
     return f"SIMD level {_engine.LEVEL}"
+
+
+def _check_levels() -> str:
+    """Have every level that this processor runs analyze one vowel."""
+    from voiceanon import _engine
+
+    sound, heard = vowel(), {}
+    for level in _engine.usable_levels():
+        core = importlib.import_module(f"voiceanon._engine_{level}")
+        heard[level] = core.Analyzer(_RATE).process(sound)
+    widest, *others = heard
+    for level in others:
+        if not np.allclose(heard[level], heard[widest], rtol=_LEVELS_RTOL, atol=_LEVELS_ATOL):
+            raise RuntimeError(f"level {level} hears another vowel than level {widest}")
+    return f"{', '.join(heard)} hear the same vowel" if others else f"{widest} is the only one here"
 
 
 def _check_codecs(codecs: dict[str, bool]) -> str:
@@ -192,8 +217,13 @@ def _print(report: dict[str, Any]) -> None:
     table = Table("part", "state", show_header=False, box=None)
     versions = " · ".join(f"{name} {number}" for name, number in report["versions"].items())
     table.add_row("versions", Text(versions))
-    usable = ", ".join(report["simd_usable"]) or "none"
-    table.add_row("processor", f"{platform.machine()}, levels {usable}, using {report['simd']}")
+    built, usable = (", ".join(report[key]) or "none" for key in ("simd_built", "simd_usable"))
+    why = {"VOICEANON_SIMD": "forced by VOICEANON_SIMD", "widest": "the widest it runs"}
+    table.add_row(
+        "processor",
+        f"{platform.machine()}, runs SIMD levels {usable} (compiled: {built}); "
+        f"using {report['simd']}, {why.get(report['simd_why'], 'nothing could be loaded')}",
+    )
     codecs = ", ".join(name for name, there in report["codecs"].items() if there)
     table.add_row("reads", codecs)
     table.add_row("writes", "FLAC, WAV")
