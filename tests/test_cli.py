@@ -22,7 +22,7 @@ from voiceanon.cli.terminal import printable
 
 ROOT = Path(__file__).parents[1]
 FAKE = Path(__file__).parent / "fake_anonymizer.py"
-SPEECH = sorted((Path(__file__).parent / "data").glob("*.flac"))
+SPEECH = sorted((Path(__file__).parents[1] / "voiceanon" / "samples").glob("*.flac"))
 
 RECORDING_KEYS = {
     "type", "source", "destination", "status", "reason", "frames", "rate_hz", "channels",

@@ -22,7 +22,7 @@ from voiceanon.cli.app import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SPEECH = sorted((ROOT / "tests" / "data").glob("*.flac"))
+SPEECH = sorted((ROOT / "voiceanon" / "samples").glob("*.flac"))
 
 BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON = [(found[1], found[2]) for found in BLOCK.finditer(README)]

@@ -91,7 +91,10 @@ def test_the_wheel_holds_exactly_its_files(wheel: Path, tree: Path) -> None:
     expected |= {str(path.relative_to(tree)) for path in source.rglob("*.py")}
     expected |= {str(path.relative_to(tree)) for path in source.glob("*.pyi")}
     expected |= {
-        str(path.relative_to(tree)) for path in (source / "models").glob("*") if path.is_file()
+        str(path.relative_to(tree))
+        for folder in ("models", "samples")
+        for path in (source / folder).glob("*")
+        if path.is_file()
     }
     expected |= {"voiceanon/py.typed"} | compiled_modules()
     assert files(wheel) == expected
