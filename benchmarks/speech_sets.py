@@ -60,7 +60,7 @@ def joined(seconds: float, which: str = "dev") -> NDArray[np.float32]:
     pieces: list[NDArray[np.float32]] = []
     found = utterances(which, 400)
     if not found:
-        raise FileNotFoundError("no speech: neither shared/speech nor voiceanon/samples has recordings")
+        raise FileNotFoundError("no speech: neither shared/speech nor voiceanon/samples has any")
     have = 0
     while have < wanted:
         for utterance in found:
