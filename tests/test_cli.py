@@ -318,11 +318,11 @@ def test_decoder_chatter_stays_off_stderr(tmp_path):
 
 
 def test_help_teaches_with_examples(voiceanon):
-    for verb in ([], ["anonymize"], ["doctor"]):
+    for verb in ([], ["demo"], ["anonymize"], ["doctor"]):
         code, out, _ = voiceanon(*verb, "--help")
         assert code == 0
         assert "For example" in out
-        assert re.search(r"^ *voiceanon (anonymize|doctor)", out, re.MULTILINE)
+        assert re.search(r"^ *voiceanon (demo|anonymize|doctor)", out, re.MULTILINE)
 
 
 def test_version(voiceanon):

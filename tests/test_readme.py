@@ -221,20 +221,6 @@ def test_what_the_readme_links_to_exists():
     assert set(re.findall(r"make ([a-z]+)(?=`| {2,}#)", README)) <= make_targets
 
 
-def test_the_demo_draws_what_it_says(tmp_path, capsys, monkeypatch):
-    pytest.importorskip("matplotlib")
-    from voiceanon.report import demo
-
-    anonymizer = voiceanon.Anonymizer()
-    anonymizer.file(SPEECH[1], tmp_path / SPEECH[1].name)
-    monkeypatch.setattr("sys.argv", ["demo", str(SPEECH[0].parent), str(tmp_path)])
-    demo.main()
-    printed = capsys.readouterr().out
-    for path in (SPEECH[1], tmp_path / SPEECH[1].name, tmp_path / "spectrogram.png"):
-        assert str(path) in printed
-        assert path.stat().st_size > 0
-
-
 def test_the_card_of_the_template_lists_the_arrays_that_are_shipped():
     import numpy as np
 

@@ -22,7 +22,7 @@ header+nav,nav{margin-bottom:1rem}
 section{padding-top:0}
 .lead{font-size:1.05rem;max-width:46rem}
 kbd{font:600 .78rem/1 var(--sans);border:1px solid currentcolor;border-radius:.25rem;
-padding:.16rem .34rem;opacity:.85}
+padding:.16rem .34rem}
 button{font:inherit;color:inherit;cursor:pointer}
 h3{margin:0}
 h4{margin:0;font-size:1.02rem;display:flex;flex-wrap:wrap;align-items:center;gap:.1rem .5rem}
@@ -172,7 +172,8 @@ padding:.7rem 0;border-bottom:1px solid var(--rule);align-items:start}
 .recognised{min-width:0;width:100%}
 .recognised .gauge{display:none}
 .recognised .number{font-size:1.1rem}
-.recognised th,.recognised td{padding:.4rem .25rem;min-width:0}
+.recognised th,.recognised td{padding:.4rem .25rem;min-width:0;overflow-wrap:normal}
+.recognised th{font-size:.84rem}
 .stage figcaption .more{display:none}
 }
 @media (max-width:45.99rem){.player .long{display:none}}
@@ -199,11 +200,6 @@ padding:.7rem 0;border-bottom:1px solid var(--rule);align-items:start}
 .scripted .hint{display:block;font-size:.86rem;color:var(--quiet);margin:0;line-height:1.7}
 .voices .hint kbd{color:var(--quiet)}
 .scripted .voices>div{grid-template-columns:repeat(2,minmax(0,1fr))}
-.recognised{min-width:0;width:100%}
-.recognised .gauge{display:none}
-.recognised .number{font-size:1.1rem}
-.recognised th,.recognised td{padding:.4rem .25rem;min-width:0}
-.stage figcaption .more{display:none}
 }
 @media print{.scripted .player,.scripted .cursor,.readings,.voices{display:none!important}}
 """
