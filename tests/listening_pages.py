@@ -39,7 +39,11 @@ def run(*arguments):
 
 
 def make_page(folder, *arguments, code=0):
-    assert run("--web", *arguments, "-o", folder) == code
+    """A page whose drawn voices are the same each time, so that the gate says the same of them."""
+    secret = folder.parent / "secret"
+    secret.write_bytes(bytes(32))
+    secret.chmod(0o600)
+    assert run("--web", *arguments, "-o", folder, "--secret-file", secret) == code
     return folder / "index.html"
 
 

@@ -38,7 +38,7 @@ def small():
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page of two readings of the package."""
-    return make_page(tmp_path_factory.mktemp("public") / "new" / "folder")
+    return make_page(tmp_path_factory.mktemp("public") / "folder")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_nothing_of_a_users_original_is_on_the_page(private, recording):
 
 
 def test_with_leave_the_original_is_there_and_the_page_warns(recording, tmp_path):
-    page = make_page(tmp_path, recording, "--with-originals")
+    page = make_page(tmp_path / "out", recording, "--with-originals")
     samples, rate = soundfile.read(recording, dtype="float32")
     original, *_ = sounds(page)
     assert (original == samples[:, 0]).all()

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 from chromium import Chromium, find_chromium
 from listening_pages import few_takes, make_page
 
@@ -49,6 +51,16 @@ def page(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         few_takes(patch)
         yield make_page(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    """A page of a recording of which no output passes."""
+    folder = tmp_path_factory.mktemp("held")
+    soundfile.write(folder / "hum.wav", 0.1 * np.sin(np.arange(48_000) / 20), 16_000)
+    with pytest.MonkeyPatch.context() as patch:
+        few_takes(patch)
+        return make_page(folder / "out", folder / "hum.wav", code=4)
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +212,19 @@ def test_it_fits_and_can_be_read(browser, page, width, dark):
         assert ratio >= 4.5, words
     ground = browser.ask("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]")
     assert (int(ground) < 60) == dark
+
+
+def test_what_is_held_is_told_and_not_played(browser, held):
+    browser.open(held, *PHONE)
+    assert browser.ask("document.documentElement.scrollWidth") <= PHONE[0]
+    for letter in ("2", " ", "a", "3", "ArrowRight"):
+        key(browser, letter)
+    assert browser.ask(CHOSEN) == "3"
+    assert not browser.ask(PLAYS)
+    assert browser.ask("document.querySelector('#play').disabled")
+    told = "[...document.querySelectorAll('.told .take')].find(t => t.checkVisibility()).innerText"
+    assert "Not delivered" in browser.ask(told)
+    assert complaints(browser) == []
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voiceanon.cli.anonymize import read_secret
 from voiceanon.cli.exit_codes import NOT_PASSED, SOME_FAILED
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
@@ -22,7 +23,9 @@ from voiceanon.formats import OUTPUT_FORMATS
 
 if TYPE_CHECKING:
     from voiceanon.report.bundled import Reading
-    from voiceanon.report.listening_takes import Listened
+    from voiceanon.report.listening_takes import Listened, Progress
+
+    _ListenTo = Callable[[Reading, float, Progress], Listened]
 
 __all__ = ["demo"]
 
@@ -58,6 +61,14 @@ def demo(
             metavar="CODE", help="Of the speech, as ISO 639-1; the check of the words knows en."
         ),
     ] = "en",
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="32 bytes (or 64 hexadecimal digits) that the voices are drawn from, to repeat a "
+            "demo. Without it every run draws others.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what an earlier demo has left.")
     ] = False,
@@ -82,40 +93,62 @@ def demo(
     ```
 
     A page takes ten recordings of ten minutes; of long ones the beginning is heard. The exit code
-    is 3 if a recording could not be read, and 4 if the gate held an output.
+    is 3 if a recording could not be read, and 4 if the gate held all that was made of one.
     """
     from voiceanon.report.bundled import bundled_readings
 
     if out.suffix.lower() in OUTPUT_FORMATS and not out.is_dir():
         raise InputError(f"{out} names a file: a demo goes into a folder")
+    secret = None if secret_file is None else read_secret(secret_file)
     own = [] if recordings is None else recordings
     readings = () if own else bundled_readings()
     plan = plan_files(own or [reading.path for reading in readings], out)
     if web:
         chosen = readings or _own_readings(plan)
-        if not chosen:
+        bad = [left_out for left_out in plan.left_out if left_out.status == "failed"]
+        if not chosen and not bad:
             raise InputError(f"no recordings found ({len(plan.left_out)} files left out)")
-        _make_page(context, chosen, out, with_originals, language, overwrite)
+        for left_out in bad:
+            complain(f"{left_out.source}: {left_out.reason}")
+
+        def listen_to(reading: Reading, longest_s: float, progress: Progress) -> Listened:
+            from voiceanon.report.listening_takes import listen
+
+            return listen(
+                reading,
+                longest_s=longest_s,
+                with_original=reading.is_public or with_originals,
+                language=language,
+                secret=secret,
+                progress=progress,
+            )
+
+        _make_page(context, chosen, out / _PAGE, listen_to, len(bad), overwrite=overwrite)
     else:
-        _make_files(context, plan, out, with_originals or not own, language, overwrite)
+        has_picture = with_originals or not own
+        _make_files(context, plan, out, secret, language, has_picture, overwrite=overwrite)
+    if secret is None:
+        typer.echo("Every run draws new pseudo-voices, so the next one sounds different.")
 
 
 def _make_files(
     context: typer.Context,
     plan: Plan,
     out: Path,
-    with_picture: bool,
+    secret: bytes | None,
     language: str,
+    has_picture: bool,
+    *,
     overwrite: bool,
 ) -> None:
     from voiceanon.anonymizer import Anonymizer
     from voiceanon.report.demo import draw_demo
     from voiceanon.report.picture import require_matplotlib
 
-    if with_picture:
+    if has_picture:
         require_matplotlib()
     check_plan(plan, overwrite=overwrite)
-    anonymizer = Anonymizer()
+    anonymizer = Anonymizer(secret=secret)
 
     def work(job: Job, progress: Callable[[int, int], None]) -> FileResult:
         return anonymize_file(
@@ -131,7 +164,7 @@ def _make_files(
     run = RunReport(len(plan.jobs) + len(plan.left_out), anonymizer.recipe.name, json_lines=False)
     do_run(context, run, plan, work)
     lines: list[tuple[str, object]] = [("all anonymized", out)]
-    if with_picture:
+    if has_picture:
         job = plan.jobs[0]
         name = job.source.stem
         plot = draw_demo(
@@ -155,38 +188,40 @@ def _own_readings(plan: Plan) -> tuple[Reading, ...]:
 def _make_page(
     context: typer.Context,
     readings: Sequence[Reading],
-    out: Path,
-    with_originals: bool,
-    language: str,
+    page: Path,
+    listen_to: _ListenTo,
+    failed: int,
+    *,
     overwrite: bool,
 ) -> None:
     from voiceanon.report.listening_takes import MOST_READINGS
 
     if len(readings) > MOST_READINGS:
         raise InputError(f"{len(readings)} recordings: a page takes {MOST_READINGS} at most")
-    page = out / _PAGE
     if page.exists() and not overwrite:
         raise DestinationError(f"{_PAGE} already exists; --overwrite replaces it")
-    made = make_folder(out)
+    made = make_folder(page.parent)
     try:
-        listened, failed = _listen_to_all(context, readings, with_originals, language)
+        listened = _listen_to_all(context, readings, listen_to)
         if listened:
             _write(listened, page)
     finally:
         with contextlib.suppress(OSError):  # a folder that holds something stays
             for folder in made:
                 folder.rmdir()
-    _leave(listened, failed)
+    if failed or len(listened) < len(readings):
+        raise typer.Exit(SOME_FAILED)
+    if any(all(take.heard is None for take in one.takes) for one in listened):
+        raise typer.Exit(NOT_PASSED)
 
 
 def _listen_to_all(
-    context: typer.Context, readings: Sequence[Reading], with_originals: bool, language: str
-) -> tuple[list[Listened], int]:
-    """Those that could be read, and how many could not."""
-    from voiceanon.report.listening_takes import listen, seconds_shown
+    context: typer.Context, readings: Sequence[Reading], listen_to: _ListenTo
+) -> list[Listened]:
+    """Those that could be read; the others are named."""
+    from voiceanon.report.listening_takes import seconds_shown
 
     listened: list[Listened] = []
-    failed = 0
     with StopRequest() as stop, StageProgress() as progress:
         for reading in readings:
 
@@ -195,43 +230,28 @@ def _listen_to_all(
                 progress.advance(title, done, total)
 
             try:
-                listened.append(
-                    listen(
-                        reading,
-                        longest_s=seconds_shown(len(readings)),
-                        with_original=reading.is_public or with_originals,
-                        language=language,
-                        progress=advance,
-                    )
-                )
+                listened.append(listen_to(reading, seconds_shown(len(readings)), advance))
             except VoiceanonError as error:
                 if context.obj and context.obj["debug"]:
                     raise
-                failed += 1
                 complain(f"{reading.path}: {error}")
         stop.check()
-    return listened, failed
+    return listened
 
 
 def _write(listened: Sequence[Listened], page: Path) -> None:
     from voiceanon.report.listening_page import write_listening_page
 
     write_listening_page(listened, page)
-    lines: list[tuple[str, object]] = [
-        (one.reading.title, one.reading.path) for one in listened if not one.reading.is_public
-    ]
-    if any(one.original is not None for _, one in zip(lines, listened, strict=False)):
+    own = [one for one in listened if not one.reading.is_public]
+    if any(one.original is not None for one in own):
         note("the page holds original voices: treat it like the recordings")
-    _say("Open it in a browser; it needs no network:", [*lines, ("the page", page)])
-
-
-def _leave(listened: Sequence[Listened], failed: int) -> None:
     held = sum(take.heard is None for one in listened for take in one.takes)
-    if failed:
-        raise typer.Exit(SOME_FAILED)
     if held:
-        note(f"{held} outputs were held by the gate; the page says why")
-        raise typer.Exit(NOT_PASSED)
+        outputs = "one output was" if held == 1 else f"{held} outputs were"
+        note(f"{outputs} held by the gate; the page says why")
+    lines: list[tuple[str, object]] = [(one.reading.title, one.reading.path) for one in own]
+    _say("Open it in a browser; it needs no network:", [*lines, ("the page", page)])
 
 
 def _say(heading: str, lines: Sequence[tuple[str, object]]) -> None:
@@ -239,4 +259,3 @@ def _say(heading: str, lines: Sequence[tuple[str, object]]) -> None:
     typer.echo(f"\n{heading}")
     for name, what in lines:
         typer.echo(f"  {name:<{width}}  {printable(what)}")
-    typer.echo("Every run draws new pseudo-voices, so the next one sounds different.")

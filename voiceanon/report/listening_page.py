@@ -104,7 +104,8 @@ def _privacy_note(listened: Sequence[Listened]) -> Node:
 
 def _desk(listened: Sequence[Listened]) -> Html:
     links = [
-        tag("a", str(number), tag("span", one.reading.title.partition(", ")[2], class_="who"),
+        tag("a", str(number), tag("span", one.reading.title.partition(", ")[2] or "recording",
+                                  class_="who"),
             href=f"#reading-{number}", aria_label=one.reading.title)
         for number, one in enumerate(listened, 1)
     ]  # fmt: skip
@@ -152,8 +153,8 @@ def _reading(number: int, one: Listened) -> Html:
         channel = f" of the first of {one.channels} channels" if one.channels > 1 else ""
         cut = tag(
             "p",
-            f"The first {one.shown_s:.0f} s{channel} are heard; verdicts are of all "
-            f"{one.duration_s:.0f} s.",
+            f"The first {one.shown_s:.0f} s{channel} are heard; verdicts are of all of "
+            f"it, {one.duration_s:.0f} s.",
             class_="quiet",
         )
     return tag(
@@ -201,12 +202,11 @@ def _voices(one: Listened) -> Html:
 
 
 def _voice_button(place: int, voice: str, recipe: str, is_held: bool = False) -> Html:
-    said = f"{voice}, held" if is_held else voice
     kind = "is-original" if recipe == "original" else "is-held" if is_held else ""
     return tag(
         "button",
         tag("kbd", str(place), aria_hidden="true"),
-        tag("span", said),
+        tag("span", voice, tag("small", "held") if is_held else None),
         type="button",
         class_=f"voice {kind}".strip(),
         data_take=str(place),
@@ -393,8 +393,8 @@ def _made(listened: Sequence[Listened]) -> Html:
             "By ",
             tag("code", "voiceanon demo --web"),
             ", on the computer where it was run, without a network. Drawn voices come from a "
-            "secret that was not kept: they are other voices on the next page. The voices with "
-            "names are made up, none after a person.",
+            "secret that is not on this page: without it nobody draws them again. The voices "
+            "with names are made up, none after a person.",
         )
     ]
     if any(one.reading.is_public for one in listened):

@@ -55,6 +55,7 @@ border:1px solid var(--rule);border-radius:.5rem;
 .voice[aria-pressed=true]{border-color:var(--own);background:var(--own-paper);
 box-shadow:inset 0 -3px var(--own);font-weight:600}
 .voice[aria-pressed=true] kbd{color:var(--own)}
+.voice small{display:block;line-height:1.1;color:var(--wait)}
 .voice.is-held{border-style:dashed;--own:var(--wait);--own-paper:var(--wait-paper)}
 .stage{position:relative;display:flex;flex-direction:column;gap:.6rem;touch-action:pan-y;
 min-width:0}

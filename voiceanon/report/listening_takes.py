@@ -38,6 +38,7 @@ __all__ = [
     "MOST_READINGS",
     "Heard",
     "Listened",
+    "Progress",
     "Take",
     "listen",
     "seconds_shown",
@@ -167,6 +168,7 @@ def listen(
     longest_s: float,
     with_original: bool,
     language: str,
+    secret: bytes | None = None,
     progress: Progress,
 ) -> Listened:
     """Have a recording spoken by every voice of `CAST`, each output checked.
@@ -182,6 +184,8 @@ def listen(
         of its spectrogram, so without leave there is neither.
     language : str
         Of the speech, as ISO 639-1.
+    secret : bytes of length 32, optional
+        What voices are drawn from; otherwise each from a fresh one that is not kept.
     progress : callable
         Called many times with takes done and takes in all; may raise to stop.
 
@@ -197,7 +201,7 @@ def listen(
     speeds = {recipe: _speed(recipe, samples, rate) for recipe in dict.fromkeys(r for r, _ in CAST)}
     progress(0, len(CAST))
     with tempfile.TemporaryDirectory(prefix="voiceanon-") as folder:
-        takes = tuple(_takes(reading, Path(folder), shown_s, language, progress))
+        takes = tuple(_takes(reading, Path(folder), shown_s, language, secret, progress))
     return Listened(
         reading,
         _heard(samples, rate, shown_s, _BEFORE_INK) if with_original else None,
@@ -213,7 +217,12 @@ def listen(
 
 
 def _takes(
-    reading: Reading, folder: Path, shown_s: float, language: str, progress: Progress
+    reading: Reading,
+    folder: Path,
+    shown_s: float,
+    language: str,
+    secret: bytes | None,
+    progress: Progress,
 ) -> Iterator[Take]:
     done = 0
 
@@ -226,7 +235,7 @@ def _takes(
         started_s = time.monotonic()
         try:
             made = anonymize_file(
-                Anonymizer(recipe),
+                Anonymizer(recipe, secret),
                 reading.path,
                 folder / f"{number}.flac",
                 language=language,
