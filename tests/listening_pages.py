@@ -38,12 +38,16 @@ def run(*arguments):
     return caught.value.code or 0
 
 
-def make_page(folder, *arguments, code=0):
-    """A page whose drawn voices are the same each time, so that the gate says the same of them."""
+def repeated(folder, *arguments):
+    """Run with the same draws each time, so that the gate says the same; returns the exit code."""
     secret = folder.parent / "secret"
     secret.write_bytes(bytes(32))
     secret.chmod(0o600)
-    assert run("--web", *arguments, "-o", folder, "--secret-file", secret) == code
+    return run(*arguments, "-o", folder, "--secret-file", secret)
+
+
+def make_page(folder, *arguments, code=0):
+    assert repeated(folder, "--web", *arguments) == code
     return folder / "index.html"
 
 

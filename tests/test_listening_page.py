@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
-from listening_pages import CAST, few_takes, make_page, run, sounds
+from listening_pages import CAST, few_takes, make_page, repeated, run, sounds
 from page_reader import read_page
 from sounds import clip, clip_names
 
@@ -20,7 +20,7 @@ from voiceanon.cli.stop_request import StopRequest
 from voiceanon.report import listening_takes
 from voiceanon.report.bundled import bundled_readings
 from voiceanon.report.listening_limits import MEASURED
-from voiceanon.report.listening_measures import _TOLD, badge, gauge
+from voiceanon.report.listening_measures import _TOLD, _shown, badge, gauge
 from voiceanon.report.listening_pictures import melody_path, sound_picture
 from voiceanon.report.listening_takes import MELODY_SIZE, MOST_READINGS, seconds_shown
 
@@ -228,7 +228,7 @@ def test_interrupted_it_leaves_no_half_page(existing, tmp_path, monkeypatch):
 
 def test_without_web_there_are_recordings_and_a_picture(tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    assert run("-o", tmp_path / "out") == 0
+    assert repeated(tmp_path / "out") == 0
     said = capsys.readouterr().out
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
     names = [reading.path.name for reading in bundled_readings()[:2]]
@@ -241,10 +241,10 @@ def test_without_web_there_are_recordings_and_a_picture(tmp_path, capsys):
 
 def test_a_picture_of_a_users_original_needs_leave(recording, tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    assert run(recording, "-o", tmp_path / "a") == 0
+    assert repeated(tmp_path / "a", recording) == 0
     assert [path.name for path in (tmp_path / "a").iterdir()] == [f"{CANARY}.flac"]
     assert "--with-originals" in capsys.readouterr().err
-    assert run(recording, "-o", tmp_path / "b", "--with-originals") == 0
+    assert repeated(tmp_path / "b", recording, "--with-originals") == 0
     assert (tmp_path / "b" / "spectrogram.png").exists()
 
 
@@ -270,6 +270,15 @@ def test_a_gauge_never_draws_outside(value, high, is_floor):
     for x, width in re.findall(r'<rect x="([\d.]+)" y="5" width="([\d.]+)"', drawn):
         assert 0 <= float(x) <= float(x) + float(width) <= 160.001
     assert drawn.count("<circle") == (value is not None)
+
+
+@given(st.floats(0.8, 0.9))
+def test_a_value_is_told_from_its_limit(value):
+    limit = {"hold": 0.85, "fail": 0.6, "is_floor": True}
+    shown = float(_shown(value, limit, _TOLD["words.agreement"]))
+    assert shown == pytest.approx(value, abs=0.005)
+    if abs(value - 0.85) > 1e-6:
+        assert (shown < 0.85) == (value < 0.85)
 
 
 def test_a_verdict_is_told_by_more_than_colour():

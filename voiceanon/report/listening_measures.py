@@ -103,7 +103,7 @@ def measure_table(report: Mapping[str, Any], caption: str) -> Html:
 
 def _row(measure: Mapping[str, Any], told: _Told) -> Html:
     value, limit = measure["value"], measure["limit"]
-    shown = "–" if value is None else number_words(value, told.decimals) + told.unit
+    shown = "–" if value is None else _shown(value, limit, told)
     name = join(told.label, tag("span", told.meaning, class_="meaning"))
     return tag(
         "tr",
@@ -112,6 +112,17 @@ def _row(measure: Mapping[str, Any], told: _Told) -> Html:
         tag("td", _limit_words(limit, told), class_="limit"),
         tag("td", badge(measure["verdict"]) if limit is not None else _not_judged()),
     )
+
+
+def _shown(value: float, limit: Mapping[str, Any] | None, told: _Told) -> str:
+    """A value with as many decimals as tell it from the limits that it misses or keeps."""
+    decimals = told.decimals
+    edges = [] if limit is None else [limit[kind] for kind in ("hold", "fail")]
+    while decimals < 6 and any(
+        edge is not None and edge != value and round(value, decimals) == edge for edge in edges
+    ):
+        decimals += 1
+    return number_words(value, decimals) + told.unit
 
 
 def _limit_words(limit: Mapping[str, Any] | None, told: _Told) -> str:

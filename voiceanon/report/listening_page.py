@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from math import log, prod
 from pathlib import Path
 
+from voiceanon.bottleneck import bottleneck_tables
+from voiceanon.recipe import Recipe
 from voiceanon.report.evaluation_style import STYLE
 from voiceanon.report.listening_limits import limits_section
 from voiceanon.report.listening_measures import badge, measure_table
@@ -176,6 +179,7 @@ def _reading(number: int, one: Listened) -> Html:
         aria_labelledby=f"reading-{number}-title",
         data_seconds=f"{one.shown_s:.3f}",
         data_units=" ".join(map(str, one.unit_numbers)),
+        data_most=str(_unit_count()),
     )  # fmt: skip
 
 
@@ -288,8 +292,6 @@ def _melody(heard: Heard, original: Heard | None, name: str) -> Html:
 
 
 def _f0_place(hz: float) -> str:
-    from math import log
-
     share = log(hz / LOWEST_F0_HZ) / log(HIGHEST_F0_HZ / LOWEST_F0_HZ)
     return f"{MELODY_SIZE[1] * (1 - share):.1f}"
 
@@ -354,6 +356,11 @@ def _facts(take: Take, one: Listened) -> Node:
     return [tag("div", tag("dt", figure), tag("dd", what)) for figure, what in facts]
 
 
+def _unit_count() -> int:
+    digits = Recipe.named("bottleneck").unit_digits
+    return prod(int(levels) for levels in bottleneck_tables()["levels"][:digits])
+
+
 def _explained() -> Html:
     told = (
         ("Before and after", "What sounds when, low below and high above; darker is louder. The "
@@ -361,9 +368,9 @@ def _explained() -> Html:
          "another voice has other resonances and another pitch."),
         ("Melody", "How fast the vocal folds beat, from 60 to 400 Hz; where there is no line, "
          "nothing is voiced. The melody is laid into the range of the new voice, in steps."),
-        ("Units", "bottleneck writes down, 50 times a second, which of 729 shared sounds is "
-         "spoken, how loud in steps of 6 dB, and one of five steps of pitch. Like colours are "
-         "like sounds. Every bottleneck voice here was made from this strip."),
+        ("Units", f"bottleneck writes down, 50 times a second, which of {_unit_count()} shared "
+         "sounds is spoken, how loud in steps of 6 dB, and one of five steps of pitch. "
+         "Like colours are like sounds. Every bottleneck voice here was made from this strip."),
         ("Gate", "Every output is compared with its recording before it is delivered. One measure "
          "beyond its limit is enough: then another voice is drawn, and if none passes, nothing is "
          "delivered. The gate is about words and copies; it does not measure who is recognised."),

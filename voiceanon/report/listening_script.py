@@ -130,7 +130,8 @@ addEventListener('DOMContentLoaded', () => {
     place.setAttribute('aria-valuetext', `${at.toFixed(1)} of ${seconds().toFixed(1)} seconds`);
     time.textContent = `${at.toFixed(1)} / ${seconds().toFixed(1)} s`;
     const unit = units[Math.min(units.length - 1, Math.floor(at / 0.02))];
-    find('.unit-now', reading).textContent = unit === '0' ? 'pause' : `unit ${unit} of 729`;
+    find('.unit-now', reading).textContent =
+      unit === '0' ? 'pause' : `unit ${unit} of ${reading.dataset.most}`;
     play.disabled = !audio(chosen);
     play.classList.toggle('is-playing', playing);
     find('.word', play).textContent = playing ? 'Pause' : 'Play';

@@ -10,7 +10,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -229,9 +229,9 @@ def _takes(
     def still_at_it(*_: int) -> None:
         progress(done, len(CAST))
 
-    for number, (removal, voice) in enumerate(CAST):
+    for number, (named, voice) in enumerate(CAST):
         done = number
-        recipe = Recipe(name=removal, removal=removal, voice=voice)
+        recipe = replace(Recipe.named(named), voice=voice)
         started_s = time.monotonic()
         try:
             made = anonymize_file(
@@ -242,13 +242,13 @@ def _takes(
                 progress=still_at_it,
             )
         except CheckError as error:
-            yield Take(removal, voice, None, error.report, error.report["redraws"], 0.0)
+            yield Take(named, voice, None, error.report, error.report["redraws"], 0.0)
             continue
         took_s = time.monotonic() - started_s
         if made.report is None:
             raise AssertionError("an output on a page is always checked")
         yield Take(
-            removal,
+            named,
             voice,
             _heard(*_first_channel(made.destination)[:2], shown_s, _AFTER_INK),
             made.report.as_dict(),
