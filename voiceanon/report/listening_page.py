@@ -233,7 +233,8 @@ def _before(original: Heard | None) -> Html | None:
 
 def _take_seen(place: int, take: Take, one: Listened) -> Html:
     name = f"{take.recipe}, {take.voice}"
-    title = tag("figcaption", tag("b", "After"), f" · {name}")
+    verdict = tag("span", badge(str(take.report["verdict"])), class_="at-end")
+    title = tag("figcaption", tag("b", "After"), f" · {name}", verdict)
     if take.heard is None:
         return tag(
             "div",
@@ -347,11 +348,17 @@ def _facts(take: Take, one: Listened) -> Node:
             )
         )
     facts.append(
-        (f"{one.speeds[take.recipe]:,.0f} × real time", "changed, on one core of this machine")
+        (
+            f"{one.speeds[take.recipe]:,.0f} × real time",
+            "changed, by one core where this page was made",
+        )
     )
     if take.times_real_time:
         facts.append(
-            (f"{number_words(take.times_real_time)} × real time", "with gate, writing, verifying")
+            (
+                f"{number_words(take.times_real_time)} × real time",
+                "changed, checked, written and read again",
+            )
         )
     return [tag("div", tag("dt", figure), tag("dd", what)) for figure, what in facts]
 

@@ -76,14 +76,17 @@ border:1px solid var(--rule);border-radius:.3rem;-webkit-user-select:none;user-s
 .melody .grid{vector-effect:non-scaling-stroke}
 .line.is-before{stroke:var(--before);stroke-dasharray:1 4.2;stroke-width:2.6}
 .line.is-after{stroke:var(--after)}
-.hz{position:absolute;left:.3rem;font-size:.72rem;line-height:1;color:var(--quiet);
-transform:translateY(-115%)}
+.hz{position:absolute;left:0;padding:0 .3rem;font-size:.72rem;line-height:1;
+background:var(--panel);color:var(--quiet);
+transform:translateY(-50%)}
 .at-100{top:73.07%}.at-200{top:36.54%}
 .key-before,.key-after{font-weight:600}
 .key-before{color:var(--before)}
 .key-before::before{content:"\\2022\\2022\\2022\\00A0"}
 .key-after{color:var(--after)}
 .key-after::before{content:"\\2501\\00A0"}
+.at-end{margin-left:auto}
+.at-end .badge{font-size:.78rem;line-height:1.1;padding:0 .5rem}
 .scripted .unit-now{display:inline;margin-left:auto;font-weight:600;color:var(--ink)}
 .held{border:1px dashed var(--wait);color:var(--wait);padding:1.2rem;margin:0;max-width:none}
 .scripted .cursor{display:block;position:absolute;top:0;bottom:0;left:0;width:2px;margin-left:-1px;
@@ -127,6 +130,7 @@ border-radius:1rem;color:var(--good);background:var(--good-paper);border:1px sol
 .badge.fail{color:var(--red);background:var(--red-paper)}
 .findings{display:grid;gap:1.2rem;grid-template-columns:minmax(0,1fr)}
 .measures{width:100%;min-width:0}
+.measures th:first-child{padding-left:0}
 .measures th[scope=row]{max-width:none;font-weight:600;padding-left:0}
 .meaning{display:block;font-weight:400;color:var(--quiet);font-size:.86rem;max-width:30rem}
 .number{display:block;white-space:nowrap;font-weight:600}
