@@ -19,6 +19,7 @@ _RECIPES = {
     "template": "signal processing alone: quick, clear, protects little",
     "bottleneck": "a few hundred shared speech units: more private, fewer words survive",
 }
+_HELD = "Held by the gate: nothing was delivered, so there is no sound. Below stands why."
 _PCM_BITS_PER_SECOND = 256_000
 _HINTS = (("Space", "plays"), ("← →", "move"), ("1 … 9", "voices"), ("A", "compares"))
 
@@ -122,7 +123,7 @@ def _take_seen(place: int, take: Take, one: Listened) -> Html:
     if take.heard is None:
         return tag(
             "div",
-            tag("figure", title, tag("p", "Held by the gate: there is no sound.", class_="held")),
+            tag("figure", title, tag("p", _HELD, class_="held")),
             class_="take",
             data_take=str(place),
         )

@@ -46,7 +46,7 @@ white-space:nowrap}
 .voices>div{display:grid;gap:.35rem;grid-template-columns:repeat(auto-fill,minmax(8.6rem,1fr))}
 .voices p{grid-column:1/-1}
 .voice{display:flex;align-items:center;gap:.5rem;min-height:44px;padding:.3rem .55rem;
-white-space:nowrap;text-align:left;background:var(--panel);
+white-space:nowrap;text-align:left;font-size:.94rem;background:var(--panel);
 border:1px solid var(--rule);border-radius:.5rem;
 --own:var(--after);--own-paper:var(--after-paper)}
 .voice.is-original{--own:var(--before);--own-paper:var(--before-paper)}
