@@ -29,11 +29,11 @@ help: ## this list
 build: .venv/ready ## compile what is stale, in place
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 
-demo: ## anonymize the bundled recordings and draw one, before and after
+demo: ## anonymize the bundled recordings, draw one, and write a page to listen to
 	@test -e .venv/ready || echo "Making .venv and compiling the core: some minutes the first time."
 	@$(MAKE) --no-print-directory build
-	$(BIN)/voiceanon anonymize tests/data --out $(DEMO) --overwrite
-	@$(BIN)/python -m voiceanon.report.demo tests/data $(DEMO)
+	$(BIN)/voiceanon demo --out $(DEMO) --overwrite
+	$(BIN)/voiceanon demo --web --out $(DEMO) --overwrite
 
 test: build test-core ## every test, the slow ones too
 	$(BIN)/pytest --numprocesses 2

@@ -51,7 +51,7 @@ def main() -> int:
     options = _options()
     heard = utterances(options.set, options.count)
     if not heard:
-        print("no speech: neither shared/speech nor tests/data has recordings", file=sys.stderr)
+        print("no speech: neither shared/speech nor voiceanon/samples has any", file=sys.stderr)
         return 2
     reference = tracks(options.reference, options.set, heard)
     if reference is None:

@@ -30,7 +30,7 @@ def utterances(which: str, count: int) -> list[Utterance]:
     """The first ``count`` recordings of a set when its speakers take turns.
 
     The corpora inside ``train`` take turns too, so that children and learners are heard early.
-    Without ``shared/speech`` the recordings of tests/data stand in for every set.
+    Without ``shared/speech`` the recordings of voiceanon/samples stand in for every set.
     """
     if which not in SETS:
         raise ValueError(f"set {which!r}: one of {', '.join(SETS)}")
@@ -60,7 +60,7 @@ def joined(seconds: float, which: str = "dev") -> NDArray[np.float32]:
     pieces: list[NDArray[np.float32]] = []
     found = utterances(which, 400)
     if not found:
-        raise FileNotFoundError("no speech: neither shared/speech nor tests/data has recordings")
+        raise FileNotFoundError("no speech: neither shared/speech nor voiceanon/samples has any")
     have = 0
     while have < wanted:
         for utterance in found:
@@ -89,6 +89,6 @@ def _turns(queues: list[list[Utterance]]) -> list[Utterance]:
 
 
 def _bundled() -> list[Utterance]:
-    data = REPOSITORY / "tests" / "data"
+    data = REPOSITORY / "voiceanon" / "samples"
     paths = sorted(p for p in data.rglob("*") if p.suffix in {".flac", ".wav", ".ogg", ".opus"})
     return [Utterance(path.stem, path.parent.name, path) for path in paths]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-SPEECH = sorted((Path(__file__).parent / "data").glob("*.flac"))
+SPEECH = sorted((Path(__file__).parents[1] / "voiceanon" / "samples").glob("*.flac"))
 
 
 def kaldi(folder: Path, **tables: str) -> Path:

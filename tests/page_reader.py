@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"br", "col", "hr", "link", "meta"}
+VOID = {"br", "col", "hr", "img", "input", "link", "meta"}
 
 
 class Element:

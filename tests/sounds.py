@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 # An open and a front vowel: frequencies and bandwidths of four formants, in Hz.
 VOWEL_A = ((730.0, 80.0), (1090.0, 90.0), (2440.0, 120.0), (3400.0, 160.0))
 VOWEL_E = ((530.0, 70.0), (1840.0, 100.0), (2480.0, 130.0), (3500.0, 170.0))
@@ -21,7 +21,7 @@ def clip_names() -> list[str]:
 
 @cache
 def clip(name: str) -> tuple[np.ndarray, int]:
-    """Return a recording of tests/data, float32, and its rate; nobody may write to it."""
+    """Return a recording of voiceanon/samples, float32, and its rate; nobody may write to it."""
     import soundfile
 
     samples, rate = soundfile.read(DATA / name, dtype="float32")

@@ -29,7 +29,7 @@ from voiceanon.archive.work import job_of
 from voiceanon.errors import DestinationError, InputError, SecretError
 from voiceanon.recipe import Recipe
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 FINAL = ("done", "held", "failed", "empty", "skipped")
 
 

@@ -16,7 +16,7 @@ from voiceanon.archive.sources import find_sources
 from voiceanon.errors import DestinationError, InputError, RecordingError
 from voiceanon.formats import AudioReader
 
-SPEECH = sorted((Path(__file__).parent / "data").glob("*.flac"))
+SPEECH = sorted((Path(__file__).parents[1] / "voiceanon" / "samples").glob("*.flac"))
 BADAUDIO = Path(__file__).parents[2] / "shared" / "badaudio"
 LINK = "is a symbolic link; links are not followed"
 

@@ -20,7 +20,7 @@ from voiceanon.privacy.corpora.kaldi import read_kaldi, write_kaldi
 from voiceanon.privacy.corpora.reading import Corpus, Recording, read_corpus
 from voiceanon.privacy.corpora.recordings import assemble
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 
 
 def message(folder: Path) -> str:

@@ -24,7 +24,7 @@ from voiceanon.checks.transcript import Transcript
 from voiceanon.errors import InputError
 
 RATE = 16_000
-# Syllables of the transcripts in tests/data, counted by hand.
+# Syllables of the transcripts in voiceanon/samples, counted by hand.
 SYLLABLES = {
     "121-127105-0001.flac": 25,
     "4446-2275-0021.flac": 16,

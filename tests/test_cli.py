@@ -24,7 +24,7 @@ from voiceanon.cli.terminal import printable
 
 ROOT = Path(__file__).parents[1]
 FAKE = Path(__file__).parent / "fake_anonymizer.py"
-SPEECH = sorted((Path(__file__).parent / "data").glob("*.flac"))
+SPEECH = sorted((Path(__file__).parents[1] / "voiceanon" / "samples").glob("*.flac"))
 
 RECORDING_KEYS = {
     "type", "source", "destination", "status", "reason", "frames", "rate_hz", "channels",
@@ -321,11 +321,11 @@ def test_decoder_chatter_stays_off_stderr(tmp_path):
 
 
 def test_help_teaches_with_examples(voiceanon):
-    for verb in ([], ["anonymize"], ["doctor"]):
+    for verb in ([], ["demo"], ["anonymize"], ["doctor"]):
         code, out, _ = voiceanon(*verb, "--help")
         assert code == 0
         assert "For example" in out
-        assert re.search(r"^ *voiceanon (anonymize|doctor)", out, re.MULTILINE)
+        assert re.search(r"^ *voiceanon (demo|anonymize|doctor)", out, re.MULTILINE)
 
 
 def test_version(voiceanon):

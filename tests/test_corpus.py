@@ -15,7 +15,7 @@ from voiceanon.privacy.corpora.checking import check_corpus, corpus_facts, refus
 from voiceanon.privacy.corpora.reading import Recording, read_corpus
 from voiceanon.privacy.corpora.recordings import normal_sex
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 HEADER = "utt_id,speaker,sex,path,text,duration_s\n"
 
 
@@ -51,7 +51,7 @@ def message(path: Path) -> str:
 def test_the_bundled_table_is_read_whole():
     corpus = read_corpus(DATA)
     assert corpus == read_corpus(DATA / "metadata.csv")
-    assert corpus.name == "data"
+    assert corpus.name == "samples"
     first = corpus.recordings[0]
     assert (first.key, first.speaker, first.sex) == ("121-127105-0001", "121", "F")
     assert (first.session, first.duration_s, first.length_s) == ("127105", 5.025, None)

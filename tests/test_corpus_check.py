@@ -19,7 +19,7 @@ from voiceanon.privacy.corpora.limits import limits
 from voiceanon.privacy.corpora.reading import Corpus, Recording, read_corpus
 
 RATE = 16_000
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 HEADER = "utt_id,speaker,sex,path,text,duration_s\n"
 
 

@@ -22,7 +22,7 @@ from voiceanon.files import plan_files
 from voiceanon.recipe import Recipe
 
 RATE = 16_000
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 SPEECH = sorted(DATA.glob("*.flac"))
 SECRET = bytes(32)
 

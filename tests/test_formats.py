@@ -19,7 +19,7 @@ from voiceanon.formats.ogg import page_checksum
 from voiceanon.formats.source import Source
 
 RATE = 16_000
-SPEECH = sorted((Path(__file__).parent / "data").glob("*.flac"))
+SPEECH = sorted((Path(__file__).parents[1] / "voiceanon" / "samples").glob("*.flac"))
 
 # suffix: (container, coding, kind that we call it)
 WRITABLE = {

@@ -23,7 +23,7 @@ from voiceanon.files import anonymize_file
 from voiceanon.recipe import Recipe
 
 RATE = 16_000
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 program = voiceanon_fixture  # the command line, in this process
 
 

@@ -1,7 +1,7 @@
 """The engine against pyworld, an independent vocoder, on real speech: f0, envelope, resynthesis.
 
-The bounds are what was measured on the six recordings of tests/data, less a margin that another
-compiler or processor needs and a real fault does not fit into.
+The bounds are what was measured on the six recordings of voiceanon/samples, less a margin that
+another compiler or processor needs and a real fault does not fit into.
 """
 
 from functools import cache

@@ -22,7 +22,7 @@ from voiceanon.cli.app import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SPEECH = sorted((ROOT / "tests" / "data").glob("*.flac"))
+SPEECH = sorted((ROOT / "voiceanon" / "samples").glob("*.flac"))
 
 BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON = [(found[1], found[2]) for found in BLOCK.finditer(README)]
@@ -219,20 +219,6 @@ def test_what_the_readme_links_to_exists():
         assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
     make_targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)(?=`| {2,}#)", README)) <= make_targets
-
-
-def test_the_demo_draws_what_it_says(tmp_path, capsys, monkeypatch):
-    pytest.importorskip("matplotlib")
-    from voiceanon.report import demo
-
-    anonymizer = voiceanon.Anonymizer()
-    anonymizer.file(SPEECH[1], tmp_path / SPEECH[1].name)
-    monkeypatch.setattr("sys.argv", ["demo", str(SPEECH[0].parent), str(tmp_path)])
-    demo.main()
-    printed = capsys.readouterr().out
-    for path in (SPEECH[1], tmp_path / SPEECH[1].name, tmp_path / "spectrogram.png"):
-        assert str(path) in printed
-        assert path.stat().st_size > 0
 
 
 def test_the_card_of_the_template_lists_the_arrays_that_are_shipped():

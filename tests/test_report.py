@@ -12,7 +12,7 @@ from voiceanon.errors import DestinationError, InputError
 
 pytest.importorskip("matplotlib")
 
-from voiceanon.report import before_after_plot, demo, voices_plot
+from voiceanon.report import before_after_plot, voices_plot
 
 BLUE, VERMILION = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
 
@@ -129,11 +129,3 @@ def test_without_matplotlib_the_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(InputError, match=r'pip install "voiceanon\[report\]"'):
         before_after_plot(tone(), tone(), RATE, tmp_path / "a.png")
-
-
-def test_the_demo_says_when_there_is_nothing_to_draw(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["demo", str(tmp_path), str(tmp_path)])
-    with pytest.raises(SystemExit) as caught:
-        demo.main()
-    assert caught.value.code == 2
-    assert "no anonymized version" in capsys.readouterr().err

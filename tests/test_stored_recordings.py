@@ -19,7 +19,7 @@ from voiceanon.storage import abstract_file, load, read_collection, render_file
 
 RATE = 16_000
 SECRET = bytes(range(32))
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 NAME = f"{Path(clip_names()[1]).stem}.flac"
 program = voiceanon_fixture  # the command line, in this process
 

@@ -144,7 +144,7 @@ def test_phones_are_aligned_where_the_words_are_known() -> None:
     pytest.importorskip("pocketsphinx")
     samples, rate = sounds.clip("2300-131720-0038.flac")
     assert rate == 16_000
-    with (Path(__file__).parent / "data" / "metadata.csv").open() as file:
+    with (Path(__file__).parents[1] / "voiceanon" / "samples" / "metadata.csv").open() as file:
         text = {row["path"]: row["text"] for row in csv.DictReader(file)}["2300-131720-0038.flac"]
     right, wrong, empty = aligned([(samples, text), (samples, "xqzw"), (samples, " ")])
     assert wrong is None
@@ -314,7 +314,7 @@ def test_the_judge_learns_from_recordings_and_what_is_made_of_them() -> None:
     from voiceanon.privacy.corpora.recordings import Recording
     from voiceanon.training.judge import examples
 
-    folder = Path(__file__).parent / "data"
+    folder = Path(__file__).parents[1] / "voiceanon" / "samples"
     name = sounds.clip_names()[0]
     count = len(sounds.clip(name)[0]) // 320
     likely = np.full((count - 3, 40), 1 / 40, np.float16)

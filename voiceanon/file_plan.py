@@ -138,7 +138,7 @@ def plan_files(
 
     Examples
     --------
-    >>> plan_files(["tests/data"], "out").jobs[0].destination.suffix  # doctest: +SKIP
+    >>> plan_files(["voiceanon/samples"], "out").jobs[0].destination.suffix  # doctest: +SKIP
     '.flac'
     """
     roots = [Path(given) for given in inputs]

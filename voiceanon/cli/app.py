@@ -19,6 +19,7 @@ from voiceanon.cli.archive import archive_app
 from voiceanon.cli.challenge import challenge
 from voiceanon.cli.check import check
 from voiceanon.cli.collect import collect
+from voiceanon.cli.demo import demo
 from voiceanon.cli.describe import describe
 from voiceanon.cli.doctor import doctor
 from voiceanon.cli.evaluate import evaluate
@@ -66,6 +67,7 @@ def root(
     For example:
 
     ```
+    voiceanon demo -o demo/ --web
     voiceanon anonymize interview.wav -o anonymous.flac
     voiceanon anonymize recordings/ -o anonymous/
     voiceanon check interview.wav anonymous.flac
@@ -82,6 +84,7 @@ def root(
     context.obj = {"debug": debug}
 
 
+app.command("demo")(demo)
 app.command("anonymize")(anonymize)
 app.command("check")(check)
 app.command("abstract")(abstract)

@@ -85,7 +85,7 @@ class AudioReader:
 
     Examples
     --------
-    >>> with AudioReader("tests/data/1320-122612-0011.flac") as reader:  # doctest: +SKIP
+    >>> with AudioReader("voiceanon/samples/1320-122612-0011.flac") as reader:  # doctest: +SKIP
     ...     longest = max(block.shape[1] for block in reader.blocks(65536))
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 __all__ = ["Html", "Node", "clean", "join", "tag"]
 
-_VOID = {"br", "col", "hr", "link", "meta"}
+_VOID = {"br", "col", "hr", "img", "input", "link", "meta"}
 # Characters that HTML does not allow or that turn the direction of everything after them.
 _TURNING = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 _REPLACED = {

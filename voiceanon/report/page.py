@@ -1,4 +1,4 @@
-"""The whole of a page that stands alone: it loads nothing, runs nothing, and is easy to read."""
+"""The whole of a page that stands alone: it loads nothing and runs nothing but its own script."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ __all__ = ["whole_page"]
 
 
 def whole_page(
-    title: str, heading: Node, sections: Sequence[tuple[str, str, Node]], footer: str
+    title: str,
+    heading: Node,
+    sections: Sequence[tuple[str, str, Node]],
+    footer: str,
+    *,
+    style: str = STYLE,
+    script: str = "",
 ) -> str:
     """Return a page of sections, with links to them.
 
@@ -28,13 +34,15 @@ def whole_page(
         Anchor, title and content of each.
     footer : str
         What stands below.
+    style, script : str
+        From the program and never from data. A script runs before the page is read.
     """
-    style_hash = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    # The style's own hash is allowed and nothing else, so that markup in a name could do no harm
-    # even if it got through the escaping.
+    # The hashes of style and script are allowed and nothing else, so that markup in a name could
+    # do no harm even if it got through the escaping.
+    scripts = f"script-src {_hashed(script)}; " if script else ""
     policy = (
-        f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:; media-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src {_hashed(style)}; {scripts}img-src data:; "
+        "media-src data:; base-uri 'none'; form-action 'none'"
     )
     head = tag(
         "head",
@@ -45,7 +53,8 @@ def whole_page(
         tag("meta", name_="referrer", content="no-referrer"),
         tag("link", rel="icon", href="data:,"),
         tag("title", title),
-        tag("style", Html(STYLE)),
+        tag("style", Html(style)),
+        tag("script", Html(script)) if script else None,
     )
     links = [tag("li", tag("a", name, href=f"#{anchor}")) for anchor, name, _ in sections]
     body = tag(
@@ -57,3 +66,8 @@ def whole_page(
         tag("footer", tag("p", footer)),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _hashed(text: str) -> str:
+    """What names a style or a script in a content security policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

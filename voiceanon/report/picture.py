@@ -11,7 +11,7 @@ from voiceanon.errors import DestinationError, InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check_name", "new_figure", "save_figure"]
+__all__ = ["check_name", "new_figure", "require_matplotlib", "save_figure"]
 
 _DPI = 130
 
@@ -23,6 +23,23 @@ def check_name(path: str | os.PathLike[str]) -> None:
         raise InputError(f"plot {name!r} does not end in .png, the format that is drawn")
 
 
+def require_matplotlib() -> None:
+    """Refuse at once where pictures cannot be drawn.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "plots need matplotlib, which the extra 'report' brings: "
+            'pip install "voiceanon[report]"'
+        ) from error
+
+
 def new_figure(width_in: float, height_in: float) -> Figure:
     """Return an empty figure of a size in inches.
 
@@ -31,13 +48,9 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     InputError
         If matplotlib is missing.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "plots need matplotlib, which the extra 'report' brings: "
-            'pip install "voiceanon[report]"'
-        ) from error
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width_in, height_in), dpi=_DPI, layout="constrained")
 
 
