@@ -78,6 +78,12 @@ class Abstraction:
     -----
     Two are equal when they hold the same, whichever recipe made them; ``len`` is the length in
     whole seconds, rounded.
+
+    Examples
+    --------
+    >>> described = abstract(np.zeros(16000, np.float32), 16000)
+    >>> described.frames, described.duration_s, int(described.energy[0])
+    (51, 1.0, -20)
     """
 
     units: npt.NDArray[np.int8]
@@ -235,6 +241,12 @@ class Abstraction:
         ------
         InputError, SecretError
             If an argument is not as described.
+
+        Examples
+        --------
+        >>> described = abstract(np.zeros(16000, np.float32), 16000)
+        >>> described.render().shape
+        (16000,)
         """
         parts = self.spoken(secret, recipe=recipe, recording=recording, voice=voice)
         return np.concatenate([*parts, np.zeros(0, np.float32)])
@@ -341,6 +353,13 @@ def abstract(
     Notes
     -----
     What is said and how it is timed remain: words, accent and rhythm can tell who speaks.
+
+    Examples
+    --------
+    >>> wave = 0.1 * np.sign(np.sin(np.arange(16000) / 20))
+    >>> described = abstract(wave, 16000)
+    >>> described.units.shape, described.pitch_levels
+    ((51, 6), 4)
     """
     chosen = bottleneck_recipe(recipe)
     secret = fresh_secret() if secret is None else check_secret(secret)

@@ -85,6 +85,13 @@ def check(
     ------
     InputError
         If an argument is not what it must be. An output that is not finite is no error: it fails.
+
+    Examples
+    --------
+    >>> silence = np.zeros(16000, np.float32)
+    >>> report = check(silence, silence, 16000)
+    >>> print(report.verdict)
+    not measured
     """
     before = check_audio(original, rate)
     made = np.asarray(anonymized)

@@ -73,6 +73,14 @@ def before_after_plot(
     The picture shows the original: treat it like the recording. Darkness spans 60 dB below the
     loudest point of each panel; the axis of frequency is logarithmic. The pitch is that of
     `voiceanon.analyze`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> tone = 0.1 * np.sin(np.arange(8000) / 20)
+    >>> with TemporaryDirectory() as folder:
+    ...     before_after_plot(tone, tone, 16000, Path(folder) / "plot.png").stat().st_size > 0
+    True
     """
     return _draw(
         [("Original", original), ("Anonymized", anonymized)], rate, path, title, compare=True
@@ -107,6 +115,14 @@ def voices_plot(
     ------
     InputError, DestinationError
         As `before_after_plot`; also if there are no voices or more than 6.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> tone = 0.1 * np.sin(np.arange(8000) / 20)
+    >>> with TemporaryDirectory() as folder:
+    ...     voices_plot(tone, [tone, tone], 16000, Path(folder) / "plot.png").stat().st_size > 0
+    True
     """
     if not 1 <= len(voices) <= _MOST_VOICES:
         raise InputError(f"{len(voices)} voices were given: 1 to {_MOST_VOICES} can be drawn")
