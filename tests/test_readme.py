@@ -59,6 +59,7 @@ def test_the_readme_has_code_of_every_kind():
     assert {block.needs for block in PYTHON if block.needs} == {
         "pandas",
         "datasets",
+        "lhotse",
         "audiomentations",
         "ray",
         "dask",
