@@ -62,4 +62,4 @@ def numbers_of(path: Path) -> Any:
     from html import unescape
 
     text = path.read_text(encoding="utf-8")
-    return json.loads(unescape(re.search(r"<dc:description>(.*?)</dc:description>", text)[1]))
+    return json.loads(unescape(re.search(r"<dc:description[^>]*>(.*?)</dc:description>", text)[1]))

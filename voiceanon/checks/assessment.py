@@ -169,6 +169,18 @@ def measures_of(
 ) -> dict[str, float | None]:
     """Return what `speech_measures` returns, of a recording that is analysed already.
 
+    Parameters
+    ----------
+    analysis : Analysis
+        What `analyse` found.
+    transcript : Transcript, optional
+        What a recogniser heard in the same samples.
+
+    Returns
+    -------
+    dict
+        As `speech_measures`.
+
     Examples
     --------
     >>> list(measures_of(analyse(np.zeros(16000)))) == list(MEASURES)
