@@ -60,7 +60,7 @@ def check(
     ```
     voiceanon check interview.wav anonymous.flac
     voiceanon check interview.wav anonymous.flac --transcript interview.txt
-    voiceanon check interview.wav anonymous.flac --recogniser whisper:models/whisper-base --json
+    voiceanon check a.wav b.flac --recogniser whisper:models/base --json
     ```
 
     The exit code is 0 for a pass and 4 for anything else. English words are judged by their phones;
