@@ -306,7 +306,7 @@ def _encoded(transcript: str) -> bytes:
     try:
         encoded = transcript.encode("utf-8")
     except (AttributeError, UnicodeEncodeError) as error:
-        raise InputError("transcript is not text that UTF-8 can hold") from error
+        raise InputError("transcript must be text that UTF-8 can hold") from error
     if len(encoded) > MOST_TRANSCRIPT_BYTES:
         raise InputError(
             f"transcript has {len(encoded)} bytes: at most {MOST_TRANSCRIPT_BYTES} are stored"

@@ -103,7 +103,9 @@ def check(
     after = check_audio(made, rate)
     channels = len(before.data)
     if len(after.data) != channels:
-        raise InputError(f"original has {channels} channels, output {len(after.data)}")
+        raise InputError(
+            f"original has {channels} channels, output {len(after.data)}: they must agree"
+        )
     if transcript is not None and channels > 1:
         raise InputError("a transcript is of one channel: check each by itself")
     judge, missing = _judge(recogniser, language)

@@ -72,7 +72,9 @@ def check(
     before, rate = _read(original)
     after, other_rate = _read(anonymized)
     if rate != other_rate:
-        raise InputError(f"the recording has {rate} samples a second, its output {other_rate}")
+        raise InputError(
+            f"the recording has {rate} samples a second, its output {other_rate}: they must agree"
+        )
     judge = None if recogniser == "auto" else open_recogniser(recogniser)
     report = check_arrays(
         before,

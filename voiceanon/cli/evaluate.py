@@ -55,9 +55,7 @@ def evaluate(
     ] = None,
     train: Annotated[
         Path | None,
-        typer.Option(
-            metavar="CORPUS", help="Speech of other people, for attackers that train."
-        ),
+        typer.Option(metavar="CORPUS", help="Speech of other people, for attackers that train."),
     ] = None,
     attackers: Annotated[
         str | None,
