@@ -54,16 +54,23 @@ class Page:
         return [block for block in self.blocks if block.language == language]
 
 
+def anchors_of(text: str) -> set[str]:
+    """Return what can stand after # in a link to a page, as hosts of repositories make it."""
+    headings = {name.lower() for name in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    anchors = {re.sub(r"[^\w -]", "", name).replace(" ", "-") for name in headings}
+    return anchors | set(re.findall(r'<a id="([^"]+)">', text))
+
+
 def check_links(page: Page) -> None:
     """Refuse a page that links to files or headings that are not there."""
-    headings = {name.lower() for name in re.findall(r"^#+ (.*)$", page.text, re.MULTILINE)}
-    anchors = {re.sub(r"[^\w -]", "", name).replace(" ", "-") for name in headings}
-    anchors |= set(re.findall(r'<a id="([^"]+)">', page.text))
-    for anchor in re.findall(r"\]\(#([^)]+)\)", page.text):
-        assert anchor in anchors, f"{page.path.name}: #{anchor}"
-    for target in re.findall(r'(?:\]\(|src=")([^)#"]+)', page.text):
-        if "://" not in target:
-            assert (page.path.parent / target).exists(), f"{page.path.name}: {target}"
+    for target in re.findall(r'(?:\]\(|src=")([^)"]+)', page.text):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        place = page.path.parent / name if name else page.path
+        assert place.exists(), f"{page.path.name}: {target}"
+        if anchor:
+            assert anchor in anchors_of(place.read_text(encoding="utf-8")), target
 
 
 def run_python(block: Block, name: str, folder: Path) -> None:
