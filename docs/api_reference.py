@@ -14,6 +14,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ def members(one: type) -> Iterator[tuple[str, Any]]:
                 yield name, member.func
             elif isinstance(member, (classmethod, staticmethod)) or inspect.isfunction(member):
                 yield name, getattr(one, name)
+
+
+def is_called(one: Any) -> bool:
+    """Whether users call it: not an error, nor a class that others make for them."""
+    return not inspect.isclass(one) or is_dataclass(one) or "Parameters" in sections(one)
 
 
 def signature(name: str, one: Any) -> str:
@@ -144,13 +150,13 @@ def page() -> str:
         ]
         for name, one in inside:
             lines += ["", f'<a id="{module}.{name}"></a>', "", f"### {name}"]
-            if not (inspect.isclass(one) and issubclass(one, BaseException)):
+            if is_called(one):
                 wrap = {"width": 96, "initial_indent": " " * 4, "subsequent_indent": " " * 8}
                 lines += ["", textwrap.fill(signature(name, one), **wrap)]
             lines += text_of(one)
             for member, function in members(one) if inspect.isclass(one) else ():
-                is_called = not isinstance(vars(one)[member], (property, cached_property))
-                how = signature(f"{name}.{member}", function) if is_called else f"{name}.{member}"
+                has_value = isinstance(vars(one)[member], (property, cached_property))
+                how = f"{name}.{member}" if has_value else signature(f"{name}.{member}", function)
                 lines += ["", f"#### `{how}`", *text_of(function)]
     return "\n".join(lines) + "\n"
 
