@@ -121,7 +121,7 @@ def test_the_wheel_works_by_itself(wheel: Path, tmp_path: Path) -> None:
 
 def test_the_sdist_has_the_sources(sdist: Path, tree: Path) -> None:
     shipped = files(sdist)
-    for folder in ("csrc", "tests", "voiceanon"):
+    for folder in ("csrc", "docs", "tests", "voiceanon"):
         assert {f"{folder}/{name}" for name in files(tree / folder)} <= shipped
     for name in ("setup.py", "pyproject.toml", "Makefile", "README.md", "LICENSE", "NOTICE"):
         assert name in shipped
