@@ -13,7 +13,7 @@ CORE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -ffp-contract=fast -Icsrc/include 
 STUBBED := $(patsubst voiceanon/%.pyi,voiceanon.%,$(wildcard voiceanon/*.pyi))
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint bench wheel wheel-twice sanitize test-core clean
+.PHONY: help build demo test check docs figures lint bench wheel wheel-twice sanitize test-core clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,13 @@ test: build test-core ## every test, the slow ones too
 
 check: lint ## ruff, mypy, stubtest and the fast tests
 	$(BIN)/pytest --numprocesses 2 -m 'not slow'
+
+docs: build ## the API reference and the pictures of docs/
+	$(BIN)/python docs/api_reference.py
+	$(BIN)/python benchmarks/figures.py
+
+figures: build ## the pictures of docs/ alone
+	$(BIN)/python benchmarks/figures.py
 
 lint: build
 	$(BIN)/ruff check

@@ -176,13 +176,11 @@ def _ours(options: argparse.Namespace, rows: dict[str, dict[str, Any]]) -> dict[
 
 
 def _keep(report: dict[str, Any]) -> None:
-    from speed_plot import draw
 
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{report['date']}-speed.json"
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    draw(report, RESULTS / "speed.png")
-    print(f"kept in benchmarks/results/{path.name}, drawn in benchmarks/results/speed.png")
+    print(f"kept in benchmarks/results/{path.name}; `make figures` draws it")
 
 
 if __name__ == "__main__":

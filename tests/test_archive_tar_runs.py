@@ -35,7 +35,7 @@ from voiceanon.archive.running import run_shard
 from voiceanon.archive.statement import totals_of
 from voiceanon.archive.verifying import verify_run
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 GROUPS = (3, 1, 2)
 COUNT = sum(GROUPS)
 

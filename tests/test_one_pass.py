@@ -19,7 +19,7 @@ from voiceanon.profile import Profiler
 from voiceanon.recipe import Recipe
 from voiceanon.stream import Stream
 
-SPEECH = sorted((Path(__file__).parent / "data").glob("*.flac"))
+SPEECH = sorted((Path(__file__).parents[1] / "voiceanon" / "samples").glob("*.flac"))
 SECRET = bytes(range(32))
 ROWS_A_SECOND = 200
 CUT_ROWS = 300  # of all channels, in the place of two minutes

@@ -1,43 +1,34 @@
 """The README is the manual: its code runs, its commands work, and its tables are true."""
 
-import importlib.util
 import os
 import re
-import shlex
-import signal
 import subprocess
 import sys
 from dataclasses import fields
-from pathlib import Path
 
 import archive_runs
 import pytest
 import soundfile
+from manual_pages import ROOT, SPEECH, Page, check_links, run_commands, run_python
 from synthetic_people import write_corpus
 
 import voiceanon
 from voiceanon import errors
 from voiceanon.archive.running import run_shard
-from voiceanon.cli.app import main
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SPEECH = sorted((ROOT / "voiceanon" / "samples").glob("*.flac"))
-
-BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PYTHON = [(found[1], found[2]) for found in BLOCK.finditer(README)]
-SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-COMMANDS = [
-    [line for line in block.splitlines() if line.startswith("voiceanon")] for block in SHELL
-]
+PAGE = Page(ROOT / "README.md")
+README = PAGE.text
+PYTHON = PAGE.of("python")
 BLOCKS = [
-    pytest.param(lines, marks=pytest.mark.slow) if "voiceanon evaluate" in lines[0] else lines
-    for lines in COMMANDS
-    if lines
+    pytest.param(block.commands, marks=pytest.mark.slow)
+    if "voiceanon evaluate" in block.commands[0]
+    else block.commands
+    for block in PAGE.of("sh")
+    if block.commands
 ]
 SLURM = re.search(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1]
 KUBERNETES = re.search(r'command: \[sh, -c, "(.*)"\]', README)[1]
-RECIPE = next(code for _, code in PYTHON if "from_toml" in code).split('"""')[1]
+RECIPE = next(block.code for block in PYTHON if "from_toml" in block.code).split('"""')[1]
 
 
 @pytest.fixture
@@ -64,10 +55,11 @@ def rows_of(heading):
 
 
 def test_the_readme_has_code_of_every_kind():
-    assert sum(needs is None for needs, _ in PYTHON) >= 8
-    assert {needs for needs, _ in PYTHON if needs} == {
+    assert sum(not block.needs for block in PYTHON) >= 8
+    assert {block.needs for block in PYTHON if block.needs} == {
         "pandas",
         "datasets",
+        "lhotse",
         "audiomentations",
         "ray",
         "dask",
@@ -89,41 +81,12 @@ def test_the_attackers_are_those_that_exist():
 @pytest.mark.filterwarnings("ignore:PySpark:FutureWarning")  # of pandas to come
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_python_runs(number, folder):
-    needs, code = PYTHON[number]
-    if needs and importlib.util.find_spec(needs) is None:
-        pytest.skip(f"{needs} is not installed")
-    before = {path.name for path in folder.rglob("*")}
-    try:
-        exec(compile(code, f"README.md, example {number + 1}", "exec"), {"__name__": "readme"})
-    finally:
-        if needs == "ray":  # its cluster would go on beside the tests that follow
-            sys.modules["ray"].shutdown()
-        if needs == "pyspark":
-            sys.modules["pyspark.sql"].SparkSession.builder.getOrCreate().stop()
-    for path in folder.rglob("*"):
-        if path.suffix in (".wav", ".flac") and path.name not in before:
-            assert soundfile.info(path).frames > 0
+    run_python(PYTHON[number], f"README.md, example {number + 1}", folder)
 
 
 @pytest.mark.parametrize("commands", BLOCKS)
 def test_commands_end_with_0_one_after_the_other(commands, folder, capsys):
-    umask, handler = os.umask(0o022), signal.getsignal(signal.SIGTERM)
-    try:
-        for command in commands:
-            with pytest.raises(SystemExit) as caught:
-                main(shlex.split(command)[1:])
-            assert (caught.value.code or 0) == 0, (command, capsys.readouterr())
-            words = shlex.split(command)
-            if "-o" in words:
-                out = folder / words[words.index("-o") + 1]
-                made = [out] if out.is_file() else [p for p in out.rglob("*") if p.is_file()]
-                assert made
-                for path in made:
-                    if path.suffix in (".wav", ".flac"):
-                        assert soundfile.info(path).frames > 0
-    finally:
-        os.umask(umask)
-        signal.signal(signal.SIGTERM, handler)
+    run_commands(commands, folder, capsys)
 
 
 @pytest.mark.slow
@@ -210,73 +173,6 @@ def test_the_latencies_are_the_streams_own():
 
 
 def test_what_the_readme_links_to_exists():
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
-    assert targets
-    for target in targets:
-        assert (ROOT / target).exists(), target
-    for anchor in re.findall(r"\]\(#([^)]+)\)", README):
-        headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-        assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+    check_links(PAGE)
     make_targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)(?=`| {2,}#)", README)) <= make_targets
-
-
-def test_the_card_of_the_template_lists_the_arrays_that_are_shipped():
-    import numpy as np
-
-    models = ROOT / "voiceanon" / "models"
-    card = (models / "template.md").read_text(encoding="utf-8")
-    listed = {}
-    for row in re.findall(r"^\| (`.*)\|$", card, re.MULTILINE):
-        names, shapes, _ = row.split(" | ")
-        found = re.findall(r"\([\d, ]+\)", shapes)
-        for number, name in enumerate(re.findall(r"`(\w+)`", names)):
-            listed[name] = found[min(number, len(found) - 1)]
-    with np.load(models / "template.npz", allow_pickle=False) as archive:
-        assert listed == {name: str(archive[name].shape) for name in archive.files}
-        assert f"{len(archive.files)} arrays of float32" in card
-    assert f"{(models / 'template.npz').stat().st_size:,} bytes" in card
-
-
-def test_the_card_of_the_bottleneck_counts_what_is_shipped():
-    import numpy as np
-
-    models = ROOT / "voiceanon" / "models"
-    card = (models / "bottleneck.md").read_text(encoding="utf-8")
-    assert f"{(models / 'bottleneck.npz').stat().st_size:,} bytes" in card
-    with np.load(models / "bottleneck.npz", allow_pickle=False) as archive:
-        for name in ("encoder", "decoder"):
-            assert f"{archive[f'{name}_weights'].size:,} weights" in card
-        kept = archive["levels"][: voiceanon.Recipe.named("bottleneck").unit_digits]
-    assert f"{int(np.prod(kept))} units" in card
-    assert (models / "bottleneck.npz").stat().st_size < 8e6
-
-
-def test_the_card_of_the_description_code_counts_what_is_shipped():
-    import numpy as np
-
-    from voiceanon.coding.contexts import ALPHABETS
-    from voiceanon.coding.range_coder import TOTAL
-
-    models = ROOT / "voiceanon" / "models"
-    card = (models / "description_code.md").read_text(encoding="utf-8")
-    size = (models / "description_code.npz").stat().st_size
-    assert f"{size:,} bytes" in card
-    assert size < 150_000
-    with np.load(models / "description_code.npz", allow_pickle=False) as archive:
-        contexts = [archive[f"{track}_contexts"] for track in ALPHABETS]
-        assert len(archive.files) == 2 * len(contexts)
-    assert f"{sum(map(len, contexts)):,} in all" in card
-    assert f"Of each of {len(contexts)} tracks" in card
-    assert f"out of {TOTAL:,}" in card
-
-
-def test_the_card_of_the_judge_counts_what_is_shipped():
-    import numpy as np
-
-    models = ROOT / "voiceanon" / "models"
-    card = (models / "judge.md").read_text(encoding="utf-8")
-    assert f"{(models / 'judge.npz').stat().st_size:,} bytes" in card
-    with np.load(models / "judge.npz", allow_pickle=False) as archive:
-        assert f"{archive['judge_weights'].size:,} weights" in card
-        assert f"{len(archive['judge_blocks'])} residual blocks" in card

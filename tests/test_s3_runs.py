@@ -374,7 +374,7 @@ def test_what_lies_in_a_bucket_is_found_or_left_out(client: Any) -> None:
     ("text", "reason"),
     [
         ("s3://interviews/nothing", "holds nothing"),
-        ("s3://interviews/2024/list.csv", "lists of recordings are read from files"),
+        ("s3://interviews/2024/list.csv", "a list of recordings must be a file here"),
         ("s3://", "no address of a bucket"),
     ],
 )

@@ -27,7 +27,7 @@ else:
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 INFO = f"voiceanon-{__version__}.dist-info"
-SPEECH = min((ROOT / "tests" / "data").glob("*.flac"), key=lambda path: path.stat().st_size)
+SPEECH = min((ROOT / "voiceanon" / "samples").glob("*.flac"), key=lambda path: path.stat().st_size)
 MAX_WHEEL_BYTES = 12_000_000
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]

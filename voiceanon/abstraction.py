@@ -78,6 +78,12 @@ class Abstraction:
     -----
     Two are equal when they hold the same, whichever recipe made them; ``len`` is the length in
     whole seconds, rounded.
+
+    Examples
+    --------
+    >>> described = abstract(np.zeros(16000, np.float32), 16000)
+    >>> described.frames, described.duration_s, int(described.energy[0])
+    (51, 1.0, -20)
     """
 
     units: npt.NDArray[np.int8]
@@ -235,6 +241,12 @@ class Abstraction:
         ------
         InputError, SecretError
             If an argument is not as described.
+
+        Examples
+        --------
+        >>> described = abstract(np.zeros(16000, np.float32), 16000)
+        >>> described.render().shape
+        (16000,)
         """
         parts = self.spoken(secret, recipe=recipe, recording=recording, voice=voice)
         return np.concatenate([*parts, np.zeros(0, np.float32)])
@@ -285,14 +297,19 @@ class Abstraction:
         units, pitch = self.units.astype(int), self.pitch.astype(int)
         levels = bottleneck_tables()["levels"][: units.shape[1]]
         if units.shape[1] > len(levels) or (np.abs(units) > levels // 2).any():
-            raise InputError("units hold digits that the tables do not have")
+            raise InputError(
+                f"units has shape {units.shape} and digits {units.min()} to {units.max()}: the "
+                f"tables have {len(levels)} digits of {', '.join(map(str, levels))} levels around 0"
+            )
         is_step = (self.energy >= _PAUSE_STEP) & (self.energy <= _LOUDEST_STEP)
         if not (is_step | (self.energy == _SILENT_STEP)).all():
             raise InputError(
-                f"energy holds steps other than {_SILENT_STEP}, {_PAUSE_STEP} to {_LOUDEST_STEP}"
+                f"energy is {self.energy.min()} to {self.energy.max()}: each must be "
+                f"{_SILENT_STEP} or from {_PAUSE_STEP} to {_LOUDEST_STEP}"
             )
         if (np.abs(pitch) > self.pitch_levels // 2).any():
-            raise InputError(f"pitch holds steps that {self.pitch_levels} levels do not have")
+            most = self.pitch_levels // 2
+            raise InputError(f"pitch is {pitch.min()} to {pitch.max()}: it must be within ±{most}")
 
     def _frames(self) -> Float32:
         digits = len(bottleneck_tables()["levels"])
@@ -341,6 +358,13 @@ def abstract(
     Notes
     -----
     What is said and how it is timed remain: words, accent and rhythm can tell who speaks.
+
+    Examples
+    --------
+    >>> wave = 0.1 * np.sign(np.sin(np.arange(16000) / 20))
+    >>> described = abstract(wave, 16000)
+    >>> described.units.shape, described.pitch_levels
+    ((51, 6), 4)
     """
     chosen = bottleneck_recipe(recipe)
     secret = fresh_secret() if secret is None else check_secret(secret)
@@ -396,7 +420,7 @@ def content_of(described: Abstraction) -> Content:
         If it is not as `Abstraction` describes, or longer than a day.
     """
     if described.recipe and not is_name(described.recipe):
-        raise InputError("recipe must be nothing or 16 hexadecimal digits")
+        raise InputError(f"recipe is {described.recipe!r:.60}: it must be 16 hexadecimal digits")
     return Content.of(
         Tracks(described.units, described.voiced, described.energy, described.pitch),
         pitch_levels=described.pitch_levels,

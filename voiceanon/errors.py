@@ -23,6 +23,15 @@ class VoiceanonError(Exception):
     ----------
     exit_code : int
         What the command line ends with when this error ends it.
+
+    Examples
+    --------
+    >>> import voiceanon
+    >>> try:
+    ...     voiceanon.Recipe.named("tempalte")
+    ... except voiceanon.VoiceanonError as error:
+    ...     print(error.exit_code)
+    2
     """
 
     exit_code: ClassVar[int] = 1

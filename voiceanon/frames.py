@@ -47,6 +47,12 @@ class Frames:
         Internal rate that the bins belong to, in Hz.
     n_samples : int
         Length of the recording, in samples.
+
+    Examples
+    --------
+    >>> frames = analyze(np.zeros(16000, np.float32), 16000)
+    >>> frames.f0_hz.shape, frames.envelope.shape, frames.hop_s
+    ((201,), (201, 513), 0.005)
     """
 
     f0_hz: Float32
@@ -152,6 +158,12 @@ def synthesize(frames: Frames, *, noise_key: int = 0) -> Float32:
     Notes
     -----
     Pulses and noise through minimum-phase filters; nothing of a recording's phase is used.
+
+    Examples
+    --------
+    >>> frames = analyze(0.1 * np.sin(np.arange(16000) / 20), 16000)
+    >>> synthesize(frames).shape
+    (16000,)
     """
     band = check_tracks(frames)
     if not (type(noise_key) is int and 0 <= noise_key < 2**64):

@@ -89,6 +89,12 @@ class Measures:
     ------
     InputError
         If a value is not on its grid, or the transcript is no text or longer than 1 MiB.
+
+    Examples
+    --------
+    >>> measures = Measures.of({"phonation_ratio": 0.8123}, length_s=17.3)
+    >>> measures.values["phonation_ratio"], measures.values["mean_pause_s"]
+    (0.8, None)
     """
 
     numbers: tuple[float | None, ...]
@@ -216,6 +222,13 @@ def measure(samples: npt.NDArray[Any], rate: int, *, transcript: str | None = No
     ------
     InputError
         If an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> measures = measure(np.zeros(16000, np.float32), 16000)
+    >>> measures.length_s, measures.values["phonation_ratio"]
+    (0.0, None)
     """
     checked = check_audio(samples, check_rate(rate))
     if checked.data.shape[0] != 1:
@@ -293,7 +306,7 @@ def _encoded(transcript: str) -> bytes:
     try:
         encoded = transcript.encode("utf-8")
     except (AttributeError, UnicodeEncodeError) as error:
-        raise InputError("transcript is not text that UTF-8 can hold") from error
+        raise InputError("transcript must be text that UTF-8 can hold") from error
     if len(encoded) > MOST_TRANSCRIPT_BYTES:
         raise InputError(
             f"transcript has {len(encoded)} bytes: at most {MOST_TRANSCRIPT_BYTES} are stored"

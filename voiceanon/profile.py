@@ -47,6 +47,11 @@ class Profile:
         Voiced speech that the profile rests on, in seconds.
     state : ndarray of float64, shape (k,)
         The sums behind it, as the core keeps them; read-only.
+
+    Examples
+    --------
+    >>> profile(np.zeros(16000, np.float32), 16000)
+    Profile(0.0 s voiced)
     """
 
     f0_hz: float
@@ -201,6 +206,13 @@ def profile(samples: object, rate: object) -> Profile:
     ------
     InputError
         If the samples or the rate are not as described.
+
+    Examples
+    --------
+    >>> t = np.arange(32000) / 16000
+    >>> heard = profile(0.1 * np.sign(np.sin(2 * np.pi * 120 * t)), 16000)
+    >>> heard.voiced_s > 1
+    True
     """
     checked = check_audio(samples, rate)
     if checked.data.shape[0] != 1:

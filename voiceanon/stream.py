@@ -115,6 +115,14 @@ class Stream:
         Samples a second, in and out.
     channels : int
         Number of channels.
+
+    Examples
+    --------
+    >>> from voiceanon import Anonymizer
+    >>> stream = Anonymizer().stream(16000)
+    >>> given = [stream.process(np.zeros(1600, np.float32)) for _ in range(10)]
+    >>> sum(map(len, given)) + len(stream.finish())
+    16000
     """
 
     def __init__(

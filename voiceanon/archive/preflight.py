@@ -103,4 +103,4 @@ def _check_place(destination: Path, needed_bytes: int) -> None:
             f"{needed_bytes / 1e9:.1f} GB are needed"
         )
     if not os.access(destination, os.W_OK | os.X_OK):
-        raise DestinationError(f"destination {str(destination)!r} cannot be written")
+        raise DestinationError(f"destination {str(destination)!r} cannot be written: chmod u+wx it")

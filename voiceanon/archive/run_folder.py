@@ -210,7 +210,9 @@ class RunFolder:
                 f"the plan in {str(self.path)!r} cannot be read: {cause(error)}"
             ) from error
         except (ValueError, TypeError) as error:
-            raise InputError(f"the plan in {str(self.path)!r} is damaged") from error
+            raise InputError(
+                f"the plan in {str(self.path)!r} is damaged: plan the run again"
+            ) from error
 
     def key(self) -> bytes:
         """Return the run's key.
@@ -230,7 +232,7 @@ class RunFolder:
         except OSError as error:
             raise SecretError(f"the key of this run cannot be read: {cause(error)}") from error
         if len(found) != SECRET_BYTES:
-            raise SecretError("the key of this run is damaged")
+            raise SecretError("the key of this run is damaged: only a copy of it helps")
         return found
 
     @property

@@ -59,6 +59,12 @@ class Analysis:
         By the autocorrelation tracker, with pyworld and without.
     phones : ndarray of float32, shape (t, 40)
         How likely each phone is every 20 ms, as `voiceanon.checks.phones.phones_heard` tells.
+
+    Examples
+    --------
+    >>> analysis = analyse(np.zeros(16000), with_f0=False)
+    >>> analysis.level is None, analysis.phones.shape
+    (True, (50, 40))
     """
 
     level: Level | None
@@ -92,6 +98,12 @@ def analyse(
     ------
     InputError
         If the samples are not mono, floating-point and finite, or of another rate.
+
+    Examples
+    --------
+    >>> analysis = analyse(0.1 * np.sin(np.arange(16000) / 20), with_f0=False)
+    >>> analysis.level is None
+    False
     """
     wave = checked(samples, rate)
     f0 = None if not with_f0 or f0_missing() else f0_track(wave)
@@ -143,6 +155,11 @@ def speech_measures(
     ------
     InputError
         If the samples are not mono, floating-point and finite, or of another rate.
+
+    Examples
+    --------
+    >>> speech_measures(np.zeros(16000))["phonation_ratio"] is None
+    True
     """
     return measures_of(analyse(samples, rate), transcript=transcript)
 
@@ -150,7 +167,25 @@ def speech_measures(
 def measures_of(
     analysis: Analysis, *, transcript: Transcript | None = None
 ) -> dict[str, float | None]:
-    """Return what `speech_measures` returns, of a recording that is analysed already."""
+    """Return what `speech_measures` returns, of a recording that is analysed already.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What `analyse` found.
+    transcript : Transcript, optional
+        What a recogniser heard in the same samples.
+
+    Returns
+    -------
+    dict
+        As `speech_measures`.
+
+    Examples
+    --------
+    >>> list(measures_of(analyse(np.zeros(16000)))) == list(MEASURES)
+    True
+    """
     made: dict[str, float | None] = dict.fromkeys(MEASURES)
     if transcript is not None and transcript.filled_pauses is not None:
         made["filled_pauses"] = float(transcript.filled_pauses)
@@ -174,7 +209,13 @@ def measures_of(
 
 
 def measures_missing() -> dict[str, str]:
-    """Return, by name, why measures cannot be had here, whatever the recording."""
+    """Return, by name, why measures cannot be had here, whatever the recording.
+
+    Examples
+    --------
+    >>> set(measures_missing()) <= set(MEASURES)
+    True
+    """
     reason = f0_missing()
     return {} if reason is None else {"f0_range_semitones": reason}
 

@@ -85,6 +85,13 @@ def check(
     ------
     InputError
         If an argument is not what it must be. An output that is not finite is no error: it fails.
+
+    Examples
+    --------
+    >>> silence = np.zeros(16000, np.float32)
+    >>> report = check(silence, silence, 16000)
+    >>> print(report.verdict)
+    not measured
     """
     before = check_audio(original, rate)
     made = np.asarray(anonymized)
@@ -96,7 +103,9 @@ def check(
     after = check_audio(made, rate)
     channels = len(before.data)
     if len(after.data) != channels:
-        raise InputError(f"original has {channels} channels, output {len(after.data)}")
+        raise InputError(
+            f"original has {channels} channels, output {len(after.data)}: they must agree"
+        )
     if transcript is not None and channels > 1:
         raise InputError("a transcript is of one channel: check each by itself")
     judge, missing = _judge(recogniser, language)

@@ -86,7 +86,7 @@ def checked(samples: npt.NDArray[np.floating], rate: int = RATE_HZ) -> Float64:
             f"samples are {samples.dtype} of shape {samples.shape}: must be mono floating-point"
         )
     if not np.all(np.isfinite(samples)):
-        raise InputError("samples have values that are not finite")
+        raise InputError("samples have values that are not finite: every sample must be finite")
     wave = samples.astype(np.float64)
     peak = float(np.max(np.abs(wave))) if len(wave) else 0.0
     # In two steps: the inverse of the smallest numbers would overflow.

@@ -104,7 +104,7 @@ def hearable(samples: Float32) -> Float32 | None:
     if samples.ndim != 1:
         raise InputError(f"samples have {samples.ndim} dimensions: must be mono, shape (n,)")
     if not np.all(np.isfinite(samples)):
-        raise InputError("samples have values that are not finite")
+        raise InputError("samples have values that are not finite: every sample must be finite")
     if len(samples) < SHORTEST_S * RATE_HZ:
         return None
     peak = float(np.max(np.abs(samples)))

@@ -88,6 +88,14 @@ class CheckReport:
         The worst of all measures; ``"pass"`` only if every measure that is needed was measured.
     measures : tuple of Measure
         All of them, those of one group together.
+
+    Examples
+    --------
+    >>> limit = Limit(hold=0.5, fail=0.25, is_floor=True)
+    >>> measure = judged("words.agreement", 0.4, limit, "40 % of phones agree")
+    >>> report = CheckReport(Verdict.HOLD, (measure,))
+    >>> report["words.agreement"].value, str(report.verdict)
+    (0.4, 'hold')
     """
 
     verdict: Verdict

@@ -46,8 +46,8 @@ def challenge(
     For example, from the challenge's own root:
 
     ```
-    for part in enrolls trials_f trials_m; do
-        voiceanon challenge data/libri_dev_$part -o data/libri_dev_${part}_template
+    for p in enrolls trials_f trials_m; do
+        voiceanon challenge data/libri_dev_$p -o data/libri_dev_${p}_template
     done
     ```
 

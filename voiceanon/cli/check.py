@@ -60,7 +60,7 @@ def check(
     ```
     voiceanon check interview.wav anonymous.flac
     voiceanon check interview.wav anonymous.flac --transcript interview.txt
-    voiceanon check interview.wav anonymous.flac --recogniser whisper:models/whisper-base --json
+    voiceanon check a.wav b.flac --recogniser whisper:models/base --json
     ```
 
     The exit code is 0 for a pass and 4 for anything else. English words are judged by their phones;
@@ -72,7 +72,9 @@ def check(
     before, rate = _read(original)
     after, other_rate = _read(anonymized)
     if rate != other_rate:
-        raise InputError(f"the recording has {rate} samples a second, its output {other_rate}")
+        raise InputError(
+            f"the recording has {rate} samples a second, its output {other_rate}: they must agree"
+        )
     judge = None if recogniser == "auto" else open_recogniser(recogniser)
     report = check_arrays(
         before,

@@ -10,6 +10,7 @@ import typer
 
 from voiceanon.cli.abstract import KEY_OPTION
 from voiceanon.cli.anonymize import read_secret
+from voiceanon.cli.run import first_left_out
 from voiceanon.cli.terminal import print_json, results, stderr
 from voiceanon.errors import InputError, VoiceanonError
 from voiceanon.file_plan import Job, Kind, plan_files
@@ -86,7 +87,7 @@ def collect(
     # Names alone are wanted of the plan: everything goes into one file.
     plan = plan_files(inputs, out.parent / ".collected", kind=kind)
     if not plan.jobs:
-        raise InputError(f"no descriptions found ({len(plan.left_out)} files left out)")
+        raise InputError(f"no descriptions found{first_left_out(plan)}")
 
     def name(job: Job) -> str:
         if keep_names:

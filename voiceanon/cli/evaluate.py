@@ -55,9 +55,7 @@ def evaluate(
     ] = None,
     train: Annotated[
         Path | None,
-        typer.Option(
-            metavar="TRAIN_CORPUS", help="Speech of other people, for attackers that train."
-        ),
+        typer.Option(metavar="CORPUS", help="Speech of other people, for attackers that train."),
     ] = None,
     attackers: Annotated[
         str | None,
@@ -99,9 +97,9 @@ def evaluate(
     words: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Utterances that are recognised.")
     ] = None,
-    naturalness: Annotated[
-        bool, typer.Option(help="Predict listeners' scores, where installed.")
-    ] = True,
+    no_naturalness: Annotated[
+        bool, typer.Option("--no-naturalness", help="Leave out predictions of listeners' scores.")
+    ] = False,
     assessment: Annotated[
         bool,
         typer.Option(
@@ -149,8 +147,8 @@ def evaluate(
     ```
     voiceanon evaluate corpus/ -o report/ --train others/
     voiceanon evaluate dev/metadata.csv -o report/ --train train/ --light
-    voiceanon evaluate dev/ -o report/ --train train/ --recipe template --recipe flat.toml \
-        --recogniser whisper:models/whisper-base
+    voiceanon evaluate dev/ -o report/ --recipe template --recipe flat.toml \
+        --train train/ --recogniser whisper:models/whisper-base
     ```
 
     With `--assessment`, nobody attacks: the report says how well speech rate, pauses, pitch and
@@ -169,7 +167,7 @@ def evaluate(
     from voiceanon.privacy.evaluation import evaluate as run
 
     settings = _settings(
-        recipe, attackers, baselines, light, speaker_model, recogniser, words, naturalness,
+        recipe, attackers, baselines, light, speaker_model, recogniser, words, not no_naturalness,
         training_hours, workers, assessment, abstractions,
     )  # fmt: skip
     measured = read_corpus(corpus)

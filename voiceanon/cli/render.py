@@ -69,7 +69,8 @@ def render(
 
     ```
     voiceanon render interview.voa -o interview.flac
-    voiceanon render descriptions/ -o listening/ --voice female-mid --key env:STORE_KEY
+    voiceanon render descriptions/ -o listening/ --voice female-mid
+    voiceanon render interview.voa -o interview.flac --key env:STORE_KEY
     ```
     """
     from voiceanon.container.key_sources import read_key

@@ -12,13 +12,13 @@ from voiceanon.cli.exit_codes import INTERRUPTED, NOT_PASSED, SOME_FAILED, UNEXP
 from voiceanon.cli.progress import RunProgress
 from voiceanon.cli.run_report import RunReport
 from voiceanon.cli.stop_request import StopRequest
-from voiceanon.cli.terminal import complain
+from voiceanon.cli.terminal import complain, printable
 from voiceanon.errors import CheckError, InputError, SecretError, VoiceanonError
 from voiceanon.file_plan import Job, Plan, make_folder, refuse_existing
 from voiceanon.files import FileResult
 from voiceanon.formats import EmptyRecordingError
 
-__all__ = ["Work", "check_plan", "do_run"]
+__all__ = ["Work", "check_plan", "do_run", "first_left_out"]
 
 
 # Does one job, and says on the way how much of it is done, of how much.
@@ -29,11 +29,20 @@ def check_plan(plan: Plan, *, overwrite: bool) -> None:
     """Refuse before any work: nothing to do, or outputs in the way."""
     failed = any(left_out.status == "failed" for left_out in plan.left_out)
     if not plan.jobs and not failed:
-        raise InputError(f"no recordings found ({len(plan.left_out)} files left out)")
+        raise InputError(f"no recordings found{first_left_out(plan)}")
     if not overwrite:
         refuse_existing(plan)
     if plan.jobs:
         make_folder(plan.jobs[0].destination.parent)
+
+
+def first_left_out(plan: Plan) -> str:
+    """Return how many inputs a plan left out, and why the first of them."""
+    if not plan.left_out:
+        return ": the folder is empty"
+    first = plan.left_out[0]
+    name = printable(first.source.name)
+    return f"; the first of {len(plan.left_out)} left out: {name}: {first.reason}"
 
 
 def do_run(context: typer.Context, run: RunReport, plan: Plan, work: Work) -> None:

@@ -80,14 +80,15 @@ def _from_keyring(place: str) -> bytes:
 
 
 def _from_digits(text: str | None, where: str) -> bytes:
+    wanted = f"it must hold {2 * SECRET_BYTES} hexadecimal digits"
     if text is None:
-        raise SecretError(f"{where} is not there")
+        raise SecretError(f"{where} is not there: {wanted}")
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:
         key = b""
     if len(key) != SECRET_BYTES:
-        raise SecretError(f"{where} must hold {2 * SECRET_BYTES} hexadecimal digits")
+        raise SecretError(f"{where} has something else: {wanted}")
     return key
 
 

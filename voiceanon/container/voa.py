@@ -149,7 +149,7 @@ def unpack(data: bytes, key: Key | None = None) -> tuple[Level, dict[bytes, byte
             raise SecretError("is encrypted: it needs a key")
         body = unseal(body, header, key)
     elif key is not None:
-        raise SecretError("is not encrypted, yet a key is given")
+        raise SecretError("is not encrypted, yet a key is given: leave it out")
     return level, _chunks(body, level)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,10 @@ from voiceanon.bottleneck import FRAME_S
 from voiceanon.report.picture import check_name, new_figure, save_figure
 from voiceanon.report.spectrogram import LONGEST_S
 
-__all__ = ["description_plot"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["description_plot", "draw_units"]
 
 _WIDTH_IN, _HEIGHT_IN = 9.0, 5.4
 _PAUSE = -8  # steps of level; a pause and silence have no unit
@@ -47,15 +51,7 @@ def description_plot(described: Abstraction, path: str | os.PathLike[str]) -> Pa
     end_s = max(count, 1) * FRAME_S
     edges_s = FRAME_S * np.arange(count + 1)
     speaks = described.energy[:count] > _PAUSE
-    units = np.ma.masked_array(
-        described.units[:count].T, np.broadcast_to(~speaks, (described.units.shape[1], count))
-    )
-    digits = units.shape[0]
-    axes[0].imshow(
-        units, aspect="auto", interpolation="nearest", cmap="cividis", extent=(0, end_s, digits, 0)
-    )
-    axes[0].set_yticks(np.arange(digits) + 0.5, [str(k + 1) for k in range(digits)])
-    axes[0].set_ylabel("digit of the unit")
+    draw_units(axes[0], described, count)
     level_db = np.where(speaks, 6.0 * described.energy[:count], np.nan)
     axes[1].stairs(level_db, edges_s, baseline=None)
     axes[1].set_ylabel("level, dB")
@@ -72,3 +68,17 @@ def description_plot(described: Abstraction, path: str | os.PathLike[str]) -> Pa
         "gaps are pauses and unvoiced sounds"
     )
     return save_figure(figure, path)
+
+
+def draw_units(axes: Axes, described: Abstraction, count: int) -> None:
+    """Draw the digits of the first `count` frames' units, one row each; pauses stay empty."""
+    speaks = described.energy[:count] > _PAUSE
+    units = np.ma.masked_array(
+        described.units[:count].T, np.broadcast_to(~speaks, (described.units.shape[1], count))
+    )
+    digits, end_s = units.shape[0], max(count, 1) * FRAME_S
+    axes.imshow(
+        units, aspect="auto", interpolation="nearest", cmap="cividis", extent=(0, end_s, digits, 0)
+    )
+    axes.set_yticks(np.arange(digits) + 0.5, [str(k + 1) for k in range(digits)])
+    axes.set_ylabel("digit of the unit")

@@ -18,7 +18,16 @@ from voiceanon.report.picture import check_name, new_figure, save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["LONGEST_S", "before_after_plot", "voices_plot"]
+__all__ = [
+    "AFTER_COLOUR",
+    "BEFORE_COLOUR",
+    "LONGEST_S",
+    "before_after_plot",
+    "draw_pitch",
+    "draw_spectrogram",
+    "pitch_of",
+    "voices_plot",
+]
 
 # A page shows no more than this; longer recordings are drawn from their start.
 LONGEST_S = 15.0
@@ -30,7 +39,7 @@ _LOWEST_HZ, _HIGHEST_HZ = 60.0, 8_000.0
 _TICKS_HZ = (100, 200, 400, 1000, 2000, 4000, 8000)
 _WIDTH_IN = 9.0
 # Blue and vermilion (Okabe & Ito 2008) differ for every kind of colour vision, and in lightness.
-_BEFORE_COLOUR, _AFTER_COLOUR = "#0072B2", "#D55E00"
+BEFORE_COLOUR, AFTER_COLOUR = "#0072B2", "#D55E00"
 
 Float32 = npt.NDArray[np.float32]
 
@@ -73,6 +82,14 @@ def before_after_plot(
     The picture shows the original: treat it like the recording. Darkness spans 60 dB below the
     loudest point of each panel; the axis of frequency is logarithmic. The pitch is that of
     `voiceanon.analyze`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> tone = 0.1 * np.sin(np.arange(8000) / 20)
+    >>> with TemporaryDirectory() as folder:
+    ...     before_after_plot(tone, tone, 16000, Path(folder) / "plot.png").stat().st_size > 0
+    True
     """
     return _draw(
         [("Original", original), ("Anonymized", anonymized)], rate, path, title, compare=True
@@ -107,6 +124,14 @@ def voices_plot(
     ------
     InputError, DestinationError
         As `before_after_plot`; also if there are no voices or more than 6.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> tone = 0.1 * np.sin(np.arange(8000) / 20)
+    >>> with TemporaryDirectory() as folder:
+    ...     voices_plot(tone, [tone, tone], 16000, Path(folder) / "plot.png").stat().st_size > 0
+    True
     """
     if not 1 <= len(voices) <= _MOST_VOICES:
         raise InputError(f"{len(voices)} voices were given: 1 to {_MOST_VOICES} can be drawn")
@@ -129,16 +154,24 @@ def _draw(
         raise InputError(f"recordings have {sorted(lengths)} samples: they must have one length")
     figure = new_figure(_WIDTH_IN, 0.9 + 2.0 * len(shown))
     all_axes = figure.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    original_f0_hz = _pitch(shown[0][1], rate)
+    original_f0_hz = pitch_of(shown[0][1], rate)
     for axes, (name, samples) in zip(all_axes, shown, strict=True):
-        _draw_spectrogram(axes, samples, rate)
+        draw_spectrogram(axes, samples, rate)
         is_original = axes is all_axes[0]
         if is_original:
-            _draw_pitch(axes, original_f0_hz, _BEFORE_COLOUR, "pitch")
+            draw_pitch(axes, original_f0_hz, BEFORE_COLOUR, "pitch")
         else:
             if compare:
-                _draw_pitch(axes, original_f0_hz, _BEFORE_COLOUR, "pitch of the original", ":")
-            _draw_pitch(axes, _pitch(samples, rate), _AFTER_COLOUR, "pitch")
+                draw_pitch(axes, original_f0_hz, BEFORE_COLOUR, "pitch of the original", ":")
+            draw_pitch(axes, pitch_of(samples, rate), AFTER_COLOUR, "pitch")
+        axes.legend(
+            loc="lower right",
+            bbox_to_anchor=(1.0, 0.99),
+            ncols=2,
+            fontsize=9,
+            frameon=False,
+            borderaxespad=0.2,
+        )
         axes.set_title(name, loc="left", fontsize=11, fontweight="bold")
         axes.set_ylabel("Frequency (Hz)")
     all_axes[-1].set_xlabel("Time (s) · darker is louder")
@@ -154,8 +187,8 @@ def _start_of(samples: npt.NDArray[Any], rate: int) -> Float32:
     return checked.data[0, : int(LONGEST_S * checked.rate)]
 
 
-def _pitch(samples: Float32, rate: int) -> Float32:
-    """f0 every 5 ms, not a number where unvoiced, so that lines break there."""
+def pitch_of(samples: Float32, rate: int) -> Float32:
+    """Return f0 every 5 ms, not a number where unvoiced, so that lines break there."""
     frames = analyze(samples, rate)
     return np.where(frames.voiced, frames.f0_hz, np.float32(np.nan))
 
@@ -174,7 +207,8 @@ def _power_db(samples: Float32, rate: int) -> Float32:
     return decibels
 
 
-def _draw_spectrogram(axes: Axes, samples: Float32, rate: int) -> None:
+def draw_spectrogram(axes: Axes, samples: Float32, rate: int) -> None:
+    """Draw the spectrogram of checked samples, shape (n,), into axes of its own."""
     power_db = _power_db(samples, rate)
     highest_hz = min(_HIGHEST_HZ, rate / 2)
     bins_hz = np.linspace(0.0, rate / 2, len(power_db))
@@ -202,7 +236,8 @@ def _draw_spectrogram(axes: Axes, samples: Float32, rate: int) -> None:
     axes.set_ylim(_LOWEST_HZ, highest_hz)
 
 
-def _draw_pitch(axes: Axes, f0_hz: Float32, colour: str, label: str, style: str = "-") -> None:
+def draw_pitch(axes: Axes, f0_hz: Float32, colour: str, label: str, style: str = "-") -> None:
+    """Draw f0 as `pitch_of` returns it over a spectrogram; the label is for a legend."""
     from matplotlib.patheffects import withStroke
 
     axes.plot(
@@ -214,12 +249,4 @@ def _draw_pitch(axes: Axes, f0_hz: Float32, colour: str, label: str, style: str 
         label=label,
         # A white border keeps the line apart from the harmonics below it.
         path_effects=[withStroke(linewidth=4.2, foreground="white")],
-    )
-    axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.99),
-        ncols=2,
-        fontsize=9,
-        frameon=False,
-        borderaxespad=0.2,
     )

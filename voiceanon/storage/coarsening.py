@@ -61,6 +61,13 @@ def coarsen(measures: Sequence[Measures], k: int, *, most_emptied: float = 0.05)
     -----
     Whoever knows a value of everybody in a combination still learns it: k-anonymity hides which
     row is whose, not what all of them share.
+
+    Examples
+    --------
+    >>> pauses_s = [0.4, 0.5, 2.1, 2.2]
+    >>> rows = [Measures.of({"mean_pause_s": pause_s}) for pause_s in pauses_s]
+    >>> [made.values["mean_pause_s"] for made in coarsen(rows, 2)]
+    [0.6, 0.6, 2.2, 2.2]
     """
     if k < 1:
         raise InputError(f"k is {k}: it must be 1 or more")

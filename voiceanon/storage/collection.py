@@ -85,6 +85,14 @@ def write_collection(
     Notes
     -----
     It is not encrypted: put it where only those may read who shall.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "all.parquet"
+    ...     write_collection(path, [("5f3a", Measures.of({"phonation_ratio": 0.8}))])
+    1
     """
     arrow, parquet = load("pyarrow"), load("pyarrow.parquet")
     place = Path(path)
@@ -135,6 +143,15 @@ def read_collection(path: str | os.PathLike[str]) -> Iterator[tuple[str, Stored]
         If it is no such file, or a row is damaged.
     InputError
         If the package pyarrow is not installed.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "all.parquet"
+    ...     _ = write_collection(path, [("5f3a", Measures.of({"phonation_ratio": 0.8}))])
+    ...     [(name, held.values["phonation_ratio"]) for name, held in read_collection(path)]
+    [('5f3a', 0.8)]
     """
     arrow, parquet = load("pyarrow"), load("pyarrow.parquet")
     # What pyarrow raises over damaged files, Unicode errors among them.

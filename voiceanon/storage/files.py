@@ -103,6 +103,18 @@ def abstract_file(
         If what is said in it did not survive.
     InputError, SecretError
         If another argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import soundfile
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     source, stored = Path(folder) / "in.wav", Path(folder) / "in.voa"
+    ...     soundfile.write(source, 0.1 * np.sin(np.arange(16000) / 20), 16000)
+    ...     result = abstract_file(source, stored, level=Level.MEASURES)
+    ...     result.duration_s, stored.exists()
+    (1.0, True)
     """
     began_s = time.monotonic()
     source, destination = Path(source), Path(destination)
@@ -183,6 +195,17 @@ def render_file(
     ------
     RecordingError, DestinationError, InputError, SecretError
         As `Abstraction.load`, `voiceanon.formats.AudioWriter` and `Abstraction.render` do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempfile import TemporaryDirectory
+    >>> from voiceanon.abstraction import abstract
+    >>> with TemporaryDirectory() as folder:
+    ...     stored, spoken = Path(folder) / "in.voa", Path(folder) / "out.flac"
+    ...     abstract(0.1 * np.sin(np.arange(16000) / 20), 16000).save(stored)
+    ...     render_file(stored, spoken).duration_s
+    1.0
     """
     began_s = time.monotonic()
     source, destination = Path(source), Path(destination)

@@ -34,6 +34,16 @@ def load(path: str | os.PathLike[str], *, key: Key | None = None) -> Abstraction
         If it is no such file, a newer one, or damaged.
     SecretError
         If the key is missing, another one, or given for a file that is not encrypted.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "one.voa"
+    ...     Measures.of({"phonation_ratio": 0.8}).save(path)
+    ...     load(path).values["phonation_ratio"]
+    0.8
     """
     level, chunks = read_voa(path, key=key)
     is_content = level is Level.CONTENT

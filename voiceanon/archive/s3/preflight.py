@@ -209,7 +209,9 @@ def _check_canary(store: Store, anybody: Any) -> None:
         with contextlib.suppress(StoreError):
             store.remove(name)
     if made.get("ServerSideEncryption") != encryption["ServerSideEncryption"]:
-        raise DestinationError("it does not encrypt what is put there as it was asked to")
+        raise DestinationError(
+            "it does not encrypt what is put there as it was asked to; turn its encryption on"
+        )
     if status != 403:
         raise DestinationError(
             f"anybody can read it (an unsigned request answers {status}, not 403); close it"

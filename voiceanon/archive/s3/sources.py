@@ -45,7 +45,7 @@ def find_objects(text: str) -> Iterator[Found | LeftOut]:
     told = Store(S3Url(url.bucket, "")).head(url.prefix) if is_empty and url.prefix else None
     if told is not None:
         if url.prefix.lower().endswith(_LISTS):
-            raise InputError("lists of recordings are read from files, not from a bucket")
+            raise InputError("a list of recordings must be a file here, not in a bucket")
         yield Found(str(url), url.prefix.rpartition("/")[2], told.size, told.mtime_ns)
 
 

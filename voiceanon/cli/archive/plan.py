@@ -155,9 +155,10 @@ def plan(
 
     ```
     voiceanon archive plan recordings/ anonymous/
-    voiceanon archive plan interviews.csv anonymous/ --store audio+content --recipe bottleneck
+    voiceanon archive plan interviews.csv anonymous/ --recipe bottleneck
+    voiceanon archive plan recordings/ anonymous/ --store audio+content
     voiceanon archive plan 'shards/*.tar' anonymous/ --dry-run
-    voiceanon archive plan s3://interviews/2024 s3://anonymous/2024 --run 2024.run
+    voiceanon archive plan s3://interviews/2024 s3://other/2024 --run 2024.run
     ```
 
     A bucket is refused unless it is known to be closed: public access blocked, no public policy,

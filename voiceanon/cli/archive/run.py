@@ -73,7 +73,7 @@ def run(
     ```
     voiceanon archive run anonymous/ --workers 8
     voiceanon archive run anonymous/ --shard $((SLURM_ARRAY_TASK_ID + 1))/16
-    voiceanon archive run anonymous/ --engine ray --ray-address auto --workers 64
+    voiceanon archive run anonymous/ --engine ray --ray-address auto -w 64
     ```
 
     With `--engine ray`, started on a node of the cluster, workers are wherever it has a free core,

@@ -53,6 +53,12 @@ def eer_with_interval(
     -----
     Speakers are drawn with return, as many as there are. A target trial of a speaker drawn k times
     counts k times; a trial between speakers i and j stands for k_i k_j pairs.
+
+    Examples
+    --------
+    >>> trials = Trials([0.9, 0.2, 0.4, 0.8], enrol=[0, 1, 0, 1], trial=[0, 0, 1, 1])
+    >>> eer_with_interval(trials, Draws(bytes(32)))
+    (0.0, 0.0, 0.0)
     """
     check_whole("resamples", resamples, 1)
     curve = SortedScores(trials.scores, trials.targets)
@@ -160,6 +166,11 @@ def mean_with_interval(
     ------
     InputError
         As `speaker_bootstrap`.
+
+    Examples
+    --------
+    >>> mean_with_interval([1.0, 3.0, 8.0], ["a", "a", "b"], Draws(bytes(32)))
+    (4.0, 2.0, 8.0)
     """
     numbers = check_numbers("values", values)
     return ratio_with_interval(numbers, np.ones(len(numbers)), speakers, draws, resamples)
@@ -194,6 +205,12 @@ def ratio_with_interval(
     ------
     InputError
         As `speaker_bootstrap`, or if the wholes sum to 0.
+
+    Examples
+    --------
+    >>> wrong, words = [1, 1, 8], [10, 10, 20]
+    >>> ratio_with_interval(wrong, words, ["a", "a", "b"], Draws(bytes(32)))
+    (0.25, 0.1, 0.4)
     """
     above, below = check_numbers("parts", parts), check_numbers("wholes", wholes)
     if above.shape != below.shape:
@@ -238,6 +255,13 @@ def correlation_with_interval(
     ------
     InputError
         If shapes differ or a value is infinite.
+
+    Examples
+    --------
+    >>> before, after = [3.1, 4.0, 5.2, 4.4], [3.0, 4.1, 5.0, 4.4]
+    >>> r, _, _ = correlation_with_interval(before, after, ["a", "a", "b", "b"], Draws(bytes(32)))
+    >>> round(r, 3)
+    0.989
     """
     x, y = check_numbers("first", first, nan=True), check_numbers("second", second, nan=True)
     names = np.asarray(speakers)

@@ -94,6 +94,12 @@ def calibrate_linear(
     References
     ----------
     Brümmer and du Preez, "Application-independent evaluation of speaker detection", 2006.
+
+    Examples
+    --------
+    >>> slope, offset = calibrate_linear([2.0, 1.0, 0.0, -1.0], [True, True, False, False])
+    >>> slope > 0, round(offset / slope, 3)
+    (True, -0.5)
     """
     values, kinds = check_scores(scores, targets)
     if not 0.0 < prior < 1.0:

@@ -51,6 +51,12 @@ def voice_similarity_matrix(
     References
     ----------
     Noé et al., "Speech pseudonymisation assessment using voice similarity matrices", 2020.
+
+    Examples
+    --------
+    >>> llr = [[0, 4, -4, -4], [4, 0, -4, -4], [-4, -4, 0, 4], [-4, -4, 4, 0]]
+    >>> voice_similarity_matrix(llr, ["a", "a", "b", "b"], calibrate=False).round(2).tolist()
+    [[0.98, 0.02], [0.02, 0.98]]
     """
     values = check_numbers("scores", scores, dimensions=2)
     same_segments = column_speakers is None
@@ -108,6 +114,11 @@ def g_vd_db(similarity_oo: npt.ArrayLike, similarity_aa: npt.ArrayLike) -> float
     References
     ----------
     Noé et al., "Speech pseudonymisation assessment using voice similarity matrices", 2020.
+
+    Examples
+    --------
+    >>> round(g_vd_db([[0.9, 0.1], [0.1, 0.9]], [[0.6, 0.4], [0.4, 0.6]]), 2)
+    -6.02
     """
     before = _diagonal_dominance("similarity_oo", similarity_oo)
     after = _diagonal_dominance("similarity_aa", similarity_aa)

@@ -119,6 +119,12 @@ def worst_speakers(trials: Trials, count: int) -> list[tuple[int, float]]:
     ------
     InputError
         If `count` is below 1 or all trials are of one kind.
+
+    Examples
+    --------
+    >>> trials = Trials([0.9, 0.2, 0.4, 0.3], enrol=[0, 1, 0, 1], trial=[0, 0, 1, 1])
+    >>> worst_speakers(trials, 1)
+    [(0, 0.0)]
     """
     check_whole("count", count, 1)
     check_scores(trials.scores, trials.targets)

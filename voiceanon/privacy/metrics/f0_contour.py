@@ -44,6 +44,13 @@ def f0_correlation(
     References
     ----------
     Tomashenko et al., "The VoicePrivacy 2022 Challenge Evaluation Plan", 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> f0_hz = 120 + 20 * np.sin(np.arange(200) / 10)
+    >>> round(f0_correlation(f0_hz, 1.5 * f0_hz, hop_s=0.005), 3)
+    1.0
     """
     first = _checked("first_f0_hz", first_f0_hz)
     second = _checked("second_f0_hz", second_f0_hz)

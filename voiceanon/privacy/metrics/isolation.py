@@ -61,6 +61,12 @@ def singling_out(
     2025. Each group sets its own threshold: halfway between the M-th and the next highest of its
     calibration scores, M the number of further conversations of the own speaker, so that the rule
     is expected to fire on one of N. It isolates if exactly one score of the group is above.
+
+    Examples
+    --------
+    >>> scores, right = np.eye(3), [0, 1, 2]  # everybody is nearest to themselves
+    >>> singling_out(scores, right, np.eye(3), [0, 1, 2], among=3, draws=Draws(bytes(32)))
+    1.0
     """
     tested = check_numbers("scores", scores, dimensions=2)
     further = check_numbers("calibration", calibration, dimensions=2)

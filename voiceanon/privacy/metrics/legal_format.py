@@ -32,6 +32,12 @@ class LegalScores:
         Speaker of each row, an index into `speakers`.
     speakers : tuple of str
         Enrolled speakers in the file's order, then those who are only tried.
+
+    Examples
+    --------
+    >>> made = LegalScores(np.eye(2), np.arange(2), np.arange(2), ("s1", "s2"))
+    >>> made.trials.targets.tolist()
+    [True, False, False, True]
     """
 
     matrix: Floats
@@ -78,6 +84,17 @@ def read_legal_scores(path: str | Path) -> LegalScores:
     ------
     InputError
         If a file is missing or malformed, sizes do not agree, or a speaker is enrolled twice.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> names = {"enroll_speakers": ["s1", "s2"], "test_speakers": ["s2", "s1"]}
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "scores.npy"
+    ...     np.save(path, [[0.1, 0.9], [0.8, 0.2]])
+    ...     _ = (Path(folder) / "scores.npy.json").write_text(json.dumps(names))
+    ...     read_legal_scores(path).right.tolist()
+    [1, 0]
     """
     path = Path(path)
     names = path.with_name(path.name + ".json")

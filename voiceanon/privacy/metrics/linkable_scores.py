@@ -44,6 +44,11 @@ def d_sys(scores: npt.ArrayLike, targets: npt.ArrayLike) -> float | None:
     ----------
     Gomez-Barrero, Galbally, Rathgeb and Busch, "General framework to evaluate unlinkability in
     biometric template protection systems", 2017.
+
+    Examples
+    --------
+    >>> d_sys([1.0] * 20 + [0.0] * 20, [True] * 20 + [False] * 20)
+    1.0
     """
     values, kinds = check_scores(scores, targets)
     count = int(kinds.sum())

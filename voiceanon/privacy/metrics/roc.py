@@ -144,6 +144,11 @@ def det_points(
     ------
     InputError
         If scores are not finite, one kind of trial is missing, or `limit` is below 2.
+
+    Examples
+    --------
+    >>> det_points([2.0, 1.0, 0.0, -1.0], [True, False, True, False])
+    [(1.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5), (0.0, 1.0)]
     """
     check_whole("limit", limit, 2)
     curve = SortedScores(scores, targets)

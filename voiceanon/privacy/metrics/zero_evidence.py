@@ -53,6 +53,11 @@ def zebra(scores: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[float, float, 
     References
     ----------
     Nautsch et al., "The Privacy ZEBRA: Zero Evidence Biometric Recognition Assessment", 2020.
+
+    Examples
+    --------
+    >>> zebra([1.0, 1.0, 1.0, 1.0], [True, True, False, False])
+    (0.0, 0.0, '0')
     """
     _, kinds = check_scores(scores, targets)
     llr = calibrated_llr(scores, targets)

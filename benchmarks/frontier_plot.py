@@ -1,0 +1,124 @@
+"""The picture of privacy against words: every variant of the full evaluations, with intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from figure_style import FAINT, INK, OURS, REFERENCE, RIVAL, WIDTH_IN, save, styled
+
+RESULTS = Path(__file__).parent / "results"
+# Only runs under all attackers, of the shipped tables: lighter ones would look more private.
+RUNS = {
+    "2026-11-24-evaluation-dev.json": {
+        "raw": "raw speech",
+        "world": "WORLD copy",
+        "mcadams": "McAdams",
+        "template": "template",
+    },
+    "2026-11-24-evaluation-bottleneck-dev.json": {"bottleneck": "bottleneck"},
+    "2026-11-26-evaluation-bottleneck-flat-dev.json": {"bottleneck": "without melody"},
+}
+PANELS = {
+    "headline_single": "One utterance on each side",
+    "headline": "All utterances of a person pooled",
+}
+COLOURS = {"raw speech": REFERENCE, "WORLD copy": REFERENCE, "McAdams": RIVAL}
+# Where each label begins, in points from its point, and on which side of it; far ones have a line.
+PLACES = {
+    ("headline_single", "raw speech"): (-18, 22, "center"),
+    ("headline_single", "WORLD copy"): (29, -3.5, "left"),
+    ("headline_single", "McAdams"): (6, 7, "left"),
+    ("headline_single", "template"): (6, 7, "left"),
+    ("headline_single", "bottleneck"): (-7, -13, "right"),
+    ("headline_single", "without melody"): (7, 6, "left"),
+    ("headline", "raw speech"): (-18, 22, "center"),
+    ("headline", "WORLD copy"): (6, 38, "center"),
+    ("headline", "McAdams"): (6, 6, "left"),
+    ("headline", "template"): (7, 6, "left"),
+    ("headline", "bottleneck"): (-6, 13, "right"),
+    ("headline", "without melody"): (7, 6, "left"),
+}
+
+
+def points(results: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """Return WER and the worst attackers' EER of every variant, in %: value, lowest, highest."""
+    found = {}
+    for run, names in RUNS.items():
+        report = json.loads((results / run).read_text(encoding="utf-8"))
+        variants = {variant["name"]: variant for variant in report["variants"]}
+        for name, label in names.items():
+            told = variants[name]
+            one = {"wer_percent": _rounded(told["words"]["wer_percent"])}
+            for panel in PANELS:
+                headline = told["privacy"][panel]
+                one[panel] = _rounded(headline["eer_percent"])
+                one[f"{panel}_attacker"] = headline["attacker"]
+            found[label] = one
+    return found
+
+
+def _rounded(interval: list[float]) -> list[float]:
+    return [round(value, 1) for value in interval]
+
+
+def draw(path: Path) -> None:
+    """Write the picture as SVG."""
+    drawn = points()
+    with styled():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(WIDTH_IN, 6.9), layout="constrained")
+        for axes, (panel, title) in zip(
+            figure.subplots(2, 1, sharex=True), PANELS.items(), strict=True
+        ):
+            axes.set_title(title)
+            for label, one in drawn.items():
+                _draw_point(axes, panel, label, one)
+            axes.axhline(50, color=FAINT, linewidth=0.8, linestyle=(0, (2, 3)))
+            axes.text(0.3, 48.6, "50 %: attackers guess", color=FAINT, fontsize=8.5, va="top")
+            axes.set_ylim(-2.5, 52)
+            axes.set_yticks(range(0, 51, 10))
+            axes.set_ylabel("EER of the worst attacker, %")
+            axes.set_xlim(0, 24)
+        figure.axes[0].annotate(
+            "better",
+            xy=(0.03, 0.86),
+            xytext=(0.17, 0.68),
+            xycoords="axes fraction",
+            ha="center",
+            color=FAINT,
+            arrowprops={"arrowstyle": "->", "color": FAINT},
+        )
+        figure.axes[1].set_xlabel("Words that a recogniser gets wrong (WER), %")
+        save(figure, path, drawn)
+
+
+def _draw_point(axes: Any, panel: str, label: str, one: dict[str, Any]) -> None:
+    wer, eer = one["wer_percent"], one[panel]
+    colour = COLOURS.get(label, OURS)
+    axes.errorbar(
+        wer[0],
+        eer[0],
+        xerr=[[wer[0] - wer[1]], [wer[2] - wer[0]]],
+        yerr=[[eer[0] - eer[1]], [eer[2] - eer[0]]],
+        fmt="o" if label != "without melody" else "D",
+        markersize=6,
+        color=colour,
+        ecolor=(colour, 0.45),
+        elinewidth=1.3,
+        zorder=3,
+    )
+    right, up, side = PLACES[panel, label]
+    axes.annotate(
+        label,
+        (wer[0], eer[0]),
+        (right, up),
+        textcoords="offset points",
+        ha=side,
+        color=INK if colour == REFERENCE else colour,
+        fontweight="bold" if colour == OURS else "normal",
+        arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.6} if up > 20 else None,
+        zorder=4,
+    )
