@@ -2,11 +2,11 @@
 
     python benchmarks/archive_kills.py SPEECH -o RESULT.json --gigabytes 10 --scratch FOLDER
 
-The recordings of SPEECH, as 16-bit WAV and under as many names as it takes, are run over twice with
-one key: once undisturbed, once killed with SIGKILL, supervisor and workers at once, five times.
-Told are how long both took, whether every output is the same bytes, what the ledger counts, and
-whether `verify` is content. The gate is left out: the pace of files is what strains the commit
-protocol. SCRATCH needs half as much space as the archive has.
+The recordings of SPEECH, joined to answers of under two minutes, as 16-bit WAV and under as many
+names as it takes, are run over twice with one key: once undisturbed, once killed with SIGKILL,
+supervisor and workers at once, five times. Told are how long both took, whether every output is the
+same bytes, what the ledger counts, and whether `verify` is content. The gate is left out: the pace
+of files is what strains the commit protocol. SCRATCH needs twice as much space as the archive has.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import soundfile
 from archive import RATE, planned
 
@@ -34,6 +35,7 @@ from voiceanon.privacy.corpora import read_corpus
 from voiceanon.privacy.sounds import Sound
 
 KILLED_AFTER = (0.03, 0.17, 0.29, 0.23, 0.11)  # of the time that the undisturbed run took
+ANSWER_S = 110
 BYTES_A_SAMPLE = 2
 BLOCK_BYTES = 1 << 20
 VOICEANON = (sys.executable, "-c", "from voiceanon.cli.app import main; main()")
@@ -42,10 +44,12 @@ VOICEANON = (sys.executable, "-c", "from voiceanon.cli.app import main; main()")
 def repeated(speech: Path, folder: Path, size_bytes: float) -> tuple[int, float]:
     """Fill a folder with recordings up to a size; return how many there are and their seconds."""
     sounds = [Sound.of(recording).read() for recording in read_corpus(speech).recordings]
+    joined = np.concatenate(sounds)
     first = folder / "00000"
     first.mkdir(parents=True)
-    for number, samples in enumerate(sounds):
-        soundfile.write(first / f"{number:04d}.wav", samples, RATE, subtype="PCM_16")
+    for at in range(0, len(joined), ANSWER_S * RATE):
+        samples = joined[at : at + ANSWER_S * RATE]
+        soundfile.write(first / f"{at // RATE:06d}.wav", samples, RATE, subtype="PCM_16")
     files = sorted(first.iterdir())
     times = max(1, round(size_bytes / sum(file.stat().st_size for file in files)))
     for again in range(1, times):
@@ -53,7 +57,7 @@ def repeated(speech: Path, folder: Path, size_bytes: float) -> tuple[int, float]
         place.mkdir()
         for file in files:
             os.link(file, place / file.name)
-    return times * len(files), times * sum(map(len, sounds)) / RATE
+    return times * len(files), times * len(joined) / RATE
 
 
 def started(run: RunFolder, workers: int) -> subprocess.Popen[bytes]:
