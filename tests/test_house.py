@@ -36,7 +36,12 @@ FLOORS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms that may import less than everything below them.
-NARROW = {"formats": {"errors", "audio"}, "errors": set(), "version": set(), "audio": {"errors"}}
+NARROW = {
+    "formats": {"errors", "version", "audio"},
+    "errors": set(),
+    "version": set(),
+    "audio": {"errors"},
+}
 
 SKIPPED_FOLDERS = {
     ".git",

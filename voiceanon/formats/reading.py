@@ -18,6 +18,7 @@ from voiceanon.formats.facts import MAX_DURATION_S, check_channels, check_rate
 from voiceanon.formats.flac import SampleChecksum
 from voiceanon.formats.integrity import check_extent, inspect
 from voiceanon.formats.source import Source, Window
+from voiceanon.formats.writing import STATEMENT
 
 if TYPE_CHECKING:
     import soundfile
@@ -40,6 +41,7 @@ _DECODER_CODINGS = frozenset(
     "PCM_S8 PCM_U8 PCM_16 PCM_24 PCM_32 FLOAT DOUBLE ULAW ALAW IMA_ADPCM MS_ADPCM GSM610 "
     "VORBIS OPUS MPEG_LAYER_III".split()
 )
+_STATEMENT_OF_ANY_VERSION = STATEMENT.rpartition(" ")[0] + " "
 # At most 16 MiB a block, whatever the caller asks for: memory stays bounded.
 _MAX_BLOCK_VALUES = 1 << 22
 
@@ -72,6 +74,9 @@ class AudioReader:
         1 to 64.
     declared_frames : int
         Samples per channel; `blocks` yields exactly as many, or raises.
+    is_stated_synthetic : bool
+        Whether its comment is the statement that this package, of whatever version, writes into
+        its outputs. No other tag is ever handed on.
 
     Raises
     ------
@@ -106,6 +111,7 @@ class AudioReader:
             if self.kind == "WAV" and self._facts.frames_at_most is not None:
                 # libsndfile takes the pad byte after an odd number of GSM blocks for one more.
                 self.declared_frames = min(self.declared_frames, self._facts.frames_at_most)
+            self.is_stated_synthetic = decoder.comment.startswith(_STATEMENT_OF_ANY_VERSION)
             self._check_agreement(decoder)
             check_extent(
                 self._source, self.declared_frames, self.rate, self.channels, max_duration_s
