@@ -1,4 +1,4 @@
-"""`voiceanon detect` and `--mark-key`: exit codes, JSON that a script can rely on, the statement."""
+"""`voiceanon detect` and `--mark-key`: exit codes, JSON for scripts, and the statement of files."""
 
 import json
 
