@@ -57,7 +57,7 @@ class FakeStream:
 
 
 class FakeAnonymizer:
-    def __init__(self, recipe="default", secret=None):
+    def __init__(self, recipe="default", secret=None, *, mark_key=None):
         self.recipe = recipe
         self.secret = os.urandom(32) if secret is None else secret
 

@@ -19,7 +19,7 @@ FLOORS = [
     {"_engine_baseline", "_engine_v3", "_engine_v4", "_kernels", "formats"},
     {"_engine"},
     {"keys", "recipe", "resampling", "warping"},
-    {"pace"},
+    {"pace", "marking"},
     {"template", "bottleneck", "coding"},
     {"profile", "voice"},
     {"frames", "transform"},
@@ -36,7 +36,12 @@ FLOORS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms that may import less than everything below them.
-NARROW = {"formats": {"errors", "audio"}, "errors": set(), "version": set(), "audio": {"errors"}}
+NARROW = {
+    "formats": {"errors", "version", "audio"},
+    "errors": set(),
+    "version": set(),
+    "audio": {"errors"},
+}
 
 SKIPPED_FOLDERS = {
     ".git",

@@ -1,8 +1,9 @@
-"""Outputs appear whole, verified, reproducible and without a tag; or not at all."""
+"""Outputs appear whole, verified, reproducible and with one tag alone; or not at all."""
 
 import itertools
 import os
 import stat
+import struct
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import pytest
 import soundfile
 
 from voiceanon.errors import DestinationError, RecordingError
-from voiceanon.formats import OUTPUT_FORMATS, AudioReader, AudioWriter
+from voiceanon.formats import OUTPUT_FORMATS, STATEMENT, AudioReader, AudioWriter
 from voiceanon.formats import writing as writing_module
 
 RATE = 16_000
@@ -89,13 +90,26 @@ def test_beyond_full_scale_is_clipped_not_wrapped(tmp_path):
     assert result[2:].tolist() == [32_767, -32_768, 32_767, -32_768]
 
 
-def test_wav_holds_a_format_and_samples_only(tmp_path):
+def test_wav_holds_a_format_the_statement_and_samples_only(tmp_path):
     content = write(tmp_path / "out.wav", noise(1000)).read_bytes()
-    assert len(content) == 44 + 2000
-    assert content[:4] + content[8:16] + content[36:40] == b"RIFFWAVEfmt data"
+    assert content[:4] + content[8:16] == b"RIFFWAVEfmt "
+    offset, chunks = 12, []
+    while offset < len(content):
+        (length,) = struct.unpack_from("<I", content, offset + 4)
+        chunks.append((content[offset : offset + 4], content[offset + 8 : offset + 8 + length]))
+        offset += 8 + length + length % 2
+    text = STATEMENT.encode() + b"\0"
+    text += b"\0" * (len(text) % 2)
+    info = b"INFOICMT" + struct.pack("<I", len(text)) + text
+    assert [(kind, len(body)) for kind, body in chunks] == [
+        (b"fmt ", 16),
+        (b"LIST", len(info)),
+        (b"data", 2000),
+    ]
+    assert chunks[1][1] == info
 
 
-def test_flac_holds_no_tag(tmp_path):
+def test_flac_holds_the_statement_and_no_other_tag(tmp_path):
     content = write(tmp_path / "out.flac", noise(1000)).read_bytes()
     offset, blocks = 4, []
     while True:
@@ -111,7 +125,20 @@ def test_flac_holds_no_tag(tmp_path):
         if kind == 4:
             vendor_bytes = int.from_bytes(body[:4], "little")
             assert body[4 : 4 + vendor_bytes].startswith(b"reference libFLAC")
-            assert body[4 + vendor_bytes :] == bytes(4)  # number of tags
+            tag = b"comment=" + STATEMENT.encode()
+            assert body[4 + vendor_bytes :] == struct.pack("<II", 1, len(tag)) + tag
+
+
+@pytest.mark.parametrize("suffix", OUTPUT_FORMATS)
+def test_a_reader_knows_the_statement_of_any_version_and_no_other_comment(tmp_path, suffix):
+    told = {STATEMENT: True, "synthetic speech, voiceanon 9.9": True, "by Ada": False, "": False}
+    for comment, expected in told.items():
+        with soundfile.SoundFile(tmp_path / f"in{suffix}", "w", RATE, 1) as file:
+            if comment:
+                file.comment = comment
+            file.write(noise(1000)[0])
+        with AudioReader(tmp_path / f"in{suffix}") as reader:
+            assert reader.is_stated_synthetic is expected
 
 
 @pytest.mark.parametrize("suffix", OUTPUT_FORMATS)

@@ -20,6 +20,7 @@ from voiceanon.errors import (
     VoiceanonError,
 )
 from voiceanon.frames import Frames, analyze, synthesize
+from voiceanon.marking.detection import MarkReport, detect
 from voiceanon.measures import Measures, measure
 from voiceanon.profile import Profile, profile
 from voiceanon.recipe import Recipe
@@ -34,6 +35,7 @@ __all__ = [
     "DestinationError",
     "Frames",
     "InputError",
+    "MarkReport",
     "Measures",
     "Profile",
     "Recipe",
@@ -49,6 +51,7 @@ __all__ = [
     "analyze",
     "anonymize",
     "check",
+    "detect",
     "measure",
     "profile",
     "synthesize",

@@ -19,6 +19,7 @@ from voiceanon.container.sealing import Key
 from voiceanon.container.voa import Level, read_voa, write_voa
 from voiceanon.errors import InputError, RecordingError
 from voiceanon.keys import SECRET_BYTES, check_secret, fresh_secret
+from voiceanon.marking.pattern import PUBLIC_KEY
 from voiceanon.measures import Measures
 from voiceanon.profile import Profiler
 from voiceanon.recipe import Recipe
@@ -217,6 +218,7 @@ class Abstraction:
         recipe: str | Recipe = "bottleneck",
         recording: str = "",
         voice: Voice | None = None,
+        mark_key: bytes | None = None,
     ) -> Float32:
         """Return the description spoken by a pseudo-voice.
 
@@ -230,6 +232,8 @@ class Abstraction:
             Label that the draws are made for.
         voice : Voice, optional
             Who speaks, instead of a draw.
+        mark_key : bytes of length 32, optional
+            Your own key for the mark; otherwise everybody's.
 
         Returns
         -------
@@ -248,7 +252,9 @@ class Abstraction:
         >>> described.render().shape
         (16000,)
         """
-        parts = self.spoken(secret, recipe=recipe, recording=recording, voice=voice)
+        parts = self.spoken(
+            secret, recipe=recipe, recording=recording, voice=voice, mark_key=mark_key
+        )
         return np.concatenate([*parts, np.zeros(0, np.float32)])
 
     def spoken(
@@ -258,10 +264,12 @@ class Abstraction:
         recipe: str | Recipe = "bottleneck",
         recording: str = "",
         voice: Voice | None = None,
+        mark_key: bytes | None = None,
     ) -> Iterator[Float32]:
         """Yield what `render` returns, about a second at a time."""
         secret = fresh_secret() if secret is None else check_secret(secret)
-        labels = Labels(secret, recording, None)
+        own_mark = PUBLIC_KEY if mark_key is None else check_secret(mark_key)
+        labels = Labels(secret, recording, None, own_mark)
         return self._spoken(bottleneck_recipe(recipe), self.rate, labels, voice)
 
     def _spoken(

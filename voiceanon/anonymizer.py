@@ -13,6 +13,7 @@ import numpy.typing as npt
 from voiceanon.audio import check_audio, check_channels, check_rate
 from voiceanon.errors import InputError
 from voiceanon.keys import check_secret, fresh_secret
+from voiceanon.marking.pattern import PUBLIC_KEY
 from voiceanon.profile import Profile, Profiler
 from voiceanon.recipe import Recipe
 from voiceanon.stream import Labels, Stream
@@ -33,13 +34,15 @@ class Anonymizer:
     secret : bytes of length 32, optional
         Source of all draws. With it, the same recording and label give the same output; without it,
         every recording gets a fresh secret from the operating system that is never kept.
+    mark_key : bytes of length 32, optional
+        Your own key for the mark of outputs; without it, everybody's: see `voiceanon.detect`.
 
     Raises
     ------
     RecipeError
         If the recipe is unknown, or protects nobody and was not explicitly allowed.
     SecretError
-        If the secret is not 32 bytes.
+        If the secret or the key is not 32 bytes.
 
     Examples
     --------
@@ -48,7 +51,13 @@ class Anonymizer:
     (16000,)
     """
 
-    def __init__(self, recipe: str | Recipe = "default", secret: bytes | None = None) -> None:
+    def __init__(
+        self,
+        recipe: str | Recipe = "default",
+        secret: bytes | None = None,
+        *,
+        mark_key: bytes | None = None,
+    ) -> None:
         if isinstance(recipe, str):
             recipe = Recipe.named(recipe)
         if not isinstance(recipe, Recipe):
@@ -57,6 +66,7 @@ class Anonymizer:
             )
         self.recipe = recipe
         self._secret = None if secret is None else check_secret(secret)
+        self._mark_key = PUBLIC_KEY if mark_key is None else check_secret(mark_key)
 
     def __repr__(self) -> str:
         kind = "a fresh secret per recording" if self._secret is None else "a given secret"
@@ -165,7 +175,8 @@ class Anonymizer:
             if not isinstance(label, str):
                 raise InputError(f"{name} is of type {type(label).__name__}: it must be text")
         secret = fresh_secret() if self._secret is None else self._secret
-        return Stream(self.recipe, rate, channels, profiles, Labels(secret, recording, speaker))
+        labels = Labels(secret, recording, speaker, self._mark_key)
+        return Stream(self.recipe, rate, channels, profiles, labels)
 
     def file(
         self,

@@ -81,6 +81,9 @@ class Recipe:
         Largest local change of pace as a fraction, 0 to 0.2; start and end stay in place.
     noise_gate_db : float
         Frames this far below active speech become silence, in dB, -120 to 0.
+    mark_db : float
+        How much the mark makes its cells of time and frequency louder or softer, in dB, 0 (none)
+        to 3; see `voiceanon.detect`.
     check_agreement : float
         How well the phones of a recording and its output must agree, 0 to 1, or the output is held;
         see `voiceanon.checks.gate`.
@@ -124,6 +127,7 @@ class Recipe:
     level_dbfs: float = _between(-26.0, -60.0, -10.0)
     time_warp: float = _between(0.0, 0.0, 0.2)
     noise_gate_db: float = _between(-50.0, -120.0, 0.0)
+    mark_db: float = _between(0.8, 0.0, 3.0)
     check_agreement: float = _between(0.85, 0.0, 1.0)
     check_lost_s_per_min: float = _between(0.25, 0.05, 30.0)
     check_redraws: int = _between(2, 0, 20)

@@ -11,6 +11,8 @@ from voiceanon import _engine
 from voiceanon.bottleneck import decoder
 from voiceanon.errors import InputError
 from voiceanon.keys import Draws, derive
+from voiceanon.marking.pattern import PERIOD_ROWS, PUBLIC_KEY
+from voiceanon.marking.writing import MarkWriter, mark_basis
 from voiceanon.pace import PaceWarp
 from voiceanon.recipe import Recipe
 from voiceanon.resampling import Resampler, lag_s
@@ -41,6 +43,7 @@ class Labels:
     secret: bytes
     recording: str
     speaker: str | None
+    mark_key: bytes = PUBLIC_KEY
 
     def noise_key(self, channel: int) -> int:
         """Return what chooses a channel's noise."""
@@ -57,9 +60,16 @@ class Labels:
             return None
         return PaceWarp(amount, self.secret, "pace", self.recording, str(channel))
 
+    def mark(self, strength_db: float, channel: int) -> MarkWriter | None:
+        """Return what marks a channel, if the recipe has a strength for it."""
+        if strength_db == 0.0:
+            return None
+        start = Draws(self.secret, "start of the mark", self.recording, str(channel))
+        return MarkWriter(self.mark_key, strength_db, start.integer(PERIOD_ROWS))
+
 
 class Speaking:
-    """One channel's description spoken: decoded, paced, voiced, synthesised, resampled.
+    """One channel's description spoken: decoded, paced, voiced, marked, synthesised, resampled.
 
     Parameters
     ----------
@@ -91,11 +101,13 @@ class Speaking:
         self._rate = rate
         self._decoder = decoder() if recipe.removal == "bottleneck" else None
         self._pace = draws.pace(recipe.time_warp, channel) if recipe.protects else None
+        self._mark = draws.mark(recipe.mark_db, channel) if recipe.protects else None
         self._voice: _engine.PseudoVoice | None = None
         if recipe.protects:
             voice = voice_of(recipe, draws, channel) if voice is None else voice
             self._voice = _pseudo_voice(recipe, voice, own_spread)
-            self._synthesizer = _synthesizer(band, voice, noise_key)
+            is_marked = self._mark is not None
+            self._synthesizer = _synthesizer(band, voice, noise_key, is_marked=is_marked)
         else:
             values = ORDERS[band] + 1
             self._synthesizer = _engine.Synthesizer(band, values=values, noise_key=noise_key)
@@ -113,7 +125,7 @@ class Speaking:
 
     def reset(self) -> None:
         """Make it new, with the same draws."""
-        for stage in (self._decoder, self._pace, self._synthesizer, self._from_band):
+        for stage in (self._decoder, self._pace, self._mark, self._synthesizer, self._from_band):
             if stage is not None:
                 stage.reset()
 
@@ -140,6 +152,8 @@ class Speaking:
         if self._voice is not None:
             # An empty stage hands out rows of no width.
             rows = self._voice.process(rows) if len(rows) else rows[:0]
+        if self._mark is not None and len(rows):
+            rows = self._mark.process(rows)
         return self._synthesizer.process(rows) if len(rows) else np.empty(0, np.float32)
 
 
@@ -174,10 +188,18 @@ def _pseudo_voice(recipe: Recipe, voice: Voice, own_spread: float | None) -> _en
     )
 
 
-def _synthesizer(band: int, voice: Voice, noise_key: int) -> _engine.Synthesizer:
-    values = tables()["mean"].shape[1]
+def _synthesizer(
+    band: int, voice: Voice, noise_key: int, *, is_marked: bool
+) -> _engine.Synthesizer:
+    values, order = tables()["mean"].shape[1], ORDERS[band]
+    bias = None
     if band == _NARROW_HZ:
-        matrix = synthesis_basis(_SPOKEN_ORDER, values, voice.formant_scale)
-        return _engine.Synthesizer(band, values=values, noise_key=noise_key, basis=matrix)
-    matrix, bias = wide_synthesis(ORDERS[band], values, band, voice.formant_scale)
-    return _engine.Synthesizer(band, values=values, noise_key=noise_key, basis=matrix, bias=bias)
+        order = _SPOKEN_ORDER
+        matrix = synthesis_basis(order, values, voice.formant_scale)
+    else:
+        matrix, bias = wide_synthesis(order, values, band, voice.formant_scale)
+    if is_marked:
+        matrix = np.concatenate([matrix, mark_basis(order, band)], axis=1)
+    return _engine.Synthesizer(
+        band, values=matrix.shape[1], noise_key=noise_key, basis=matrix, bias=bias
+    )

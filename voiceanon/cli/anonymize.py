@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voiceanon.cli.detect import MARK_KEY_OPTION
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.cli.terminal import note
@@ -68,6 +69,7 @@ def anonymize(
             "drawn from, to repeat a run. Without it a new secret is drawn and never kept.",
         ),
     ] = None,
+    mark_key: Annotated[str | None, MARK_KEY_OPTION] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that are already there.")
     ] = False,
@@ -100,9 +102,9 @@ def anonymize(
     """Replace the voices in recordings; words, pauses and length stay.
 
     Reads WAV, FLAC, Ogg, Opus, MP3, AIFF, AU and CAF; writes FLAC or WAV of the same length, rate
-    and channels, without any tag. Each channel is a person of its own. Folders are mirrored below
-    OUT; hidden files, links and files that are not audio are skipped and counted. File names are
-    kept: rename recordings that are named after people.
+    and channels, whose one tag says that it is synthetic speech. Each channel is a person of its
+    own. Folders are mirrored below OUT; hidden files, links and files that are not audio are
+    skipped and counted. File names are kept: rename recordings that are named after people.
 
     For example:
 
@@ -119,7 +121,7 @@ def anonymize(
     against its recording before it is delivered; where words or sounds were lost, other voices are
     drawn, and if none passes the recording is held: no output, a reason, and the exit code 4.
     """
-    anonymizer, recipe_name = make_anonymizer(recipe, secret_file, allow_unprotected)
+    anonymizer, recipe_name = make_anonymizer(recipe, secret_file, allow_unprotected, mark_key)
     plan = plan_files(inputs, out, suffix=f".{format_.value}" if format_ else None)
     check_plan(plan, overwrite=overwrite)
 
@@ -142,14 +144,16 @@ def anonymize(
 
 
 def make_anonymizer(
-    recipe: str, secret_file: Path | None, allow_unprotected: bool
+    recipe: str, secret_file: Path | None, allow_unprotected: bool, mark_key: str | None = None
 ) -> tuple[Anonymizer, str]:
     """Return what the options of the command line ask for, and the recipe's name."""
     from voiceanon.anonymizer import Anonymizer
+    from voiceanon.container.key_sources import read_key
 
     chosen = chosen_recipe(recipe, allow_unprotected=allow_unprotected)
     secret = None if secret_file is None else read_secret(secret_file)
-    return Anonymizer(chosen, secret=secret), chosen.name
+    own_mark = None if mark_key is None else read_key(mark_key)
+    return Anonymizer(chosen, secret=secret, mark_key=own_mark), chosen.name
 
 
 def chosen_recipe(name: str, *, allow_unprotected: bool = False) -> Recipe:

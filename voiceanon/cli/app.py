@@ -21,6 +21,7 @@ from voiceanon.cli.check import check
 from voiceanon.cli.collect import collect
 from voiceanon.cli.demo import demo
 from voiceanon.cli.describe import describe
+from voiceanon.cli.detect import detect
 from voiceanon.cli.doctor import doctor
 from voiceanon.cli.evaluate import evaluate
 from voiceanon.cli.exit_codes import INTERRUPTED, UNEXPECTED
@@ -71,6 +72,7 @@ def root(
     voiceanon anonymize interview.wav -o anonymous.flac
     voiceanon anonymize recordings/ -o anonymous/
     voiceanon check interview.wav anonymous.flac
+    voiceanon detect anonymous.flac
     voiceanon abstract recordings/ -o descriptions/
     voiceanon render descriptions/ -o listening/
     voiceanon archive plan recordings/ anonymous/
@@ -87,6 +89,7 @@ def root(
 app.command("demo")(demo)
 app.command("anonymize")(anonymize)
 app.command("check")(check)
+app.command("detect")(detect)
 app.command("abstract")(abstract)
 app.command("render")(render)
 app.command("describe")(describe)

@@ -12,6 +12,7 @@ import typer
 
 from voiceanon.cli.abstract import KEY_OPTION
 from voiceanon.cli.anonymize import AudioFormat, chosen_recipe, read_secret
+from voiceanon.cli.detect import MARK_KEY_OPTION
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.file_plan import Job, Kind, plan_files
@@ -53,6 +54,7 @@ def render(
             "run. Without it every run draws others.",
         ),
     ] = None,
+    mark_key: Annotated[str | None, MARK_KEY_OPTION] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that are already there.")
     ] = False,
@@ -82,6 +84,7 @@ def render(
         chosen = replace(chosen, voice=str(voice.value))
     secret = None if secret_file is None else read_secret(secret_file)
     sealed = None if key is None else read_key(key)
+    own_mark = None if mark_key is None else read_key(mark_key)
     kind = Kind(inputs=(SUFFIX,), called="a description", looks_like_one=looks_like_voa)
     plan = plan_files(inputs, out, suffix=f".{format_.value}" if format_ else None, kind=kind)
     check_plan(plan, overwrite=overwrite)
@@ -94,6 +97,7 @@ def render(
             secret=secret,
             recording=job.recording,
             key=sealed,
+            mark_key=own_mark,
             overwrite=overwrite,
             progress=progress,
         )

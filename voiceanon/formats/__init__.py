@@ -4,11 +4,12 @@ from voiceanon.formats.facts import Salvage
 from voiceanon.formats.reading import AudioReader, EmptyRecordingError
 from voiceanon.formats.salvaging import read_recording
 from voiceanon.formats.sniff import AUDIO_SUFFIXES, identify, looks_like_audio
-from voiceanon.formats.writing import OUTPUT_FORMATS, AudioWriter
+from voiceanon.formats.writing import OUTPUT_FORMATS, STATEMENT, AudioWriter
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "OUTPUT_FORMATS",
+    "STATEMENT",
     "AudioReader",
     "AudioWriter",
     "EmptyRecordingError",

@@ -18,6 +18,7 @@ from voiceanon.formats.facts import MAX_DURATION_S, Facts, Salvage, check_channe
 from voiceanon.formats.flac import SampleChecksum
 from voiceanon.formats.integrity import check_extent, inspect
 from voiceanon.formats.source import Source, Window
+from voiceanon.formats.writing import STATEMENT
 
 if TYPE_CHECKING:
     import soundfile
@@ -40,6 +41,7 @@ _DECODER_CODINGS = frozenset(
     "PCM_S8 PCM_U8 PCM_16 PCM_24 PCM_32 FLOAT DOUBLE ULAW ALAW IMA_ADPCM MS_ADPCM GSM610 "
     "VORBIS OPUS MPEG_LAYER_III".split()
 )
+_STATEMENT_OF_ANY_VERSION = STATEMENT.rpartition(" ")[0] + " "
 # At most 16 MiB a block, whatever the caller asks for: memory stays bounded.
 _MAX_BLOCK_VALUES = 1 << 22
 
@@ -74,6 +76,9 @@ class AudioReader:
         Samples per channel; `blocks` yields exactly as many, or raises.
     salvage : Salvage or None
         None, since the recording is whole: see `voiceanon.formats.salvaging`.
+    is_stated_synthetic : bool
+        Whether its comment is the statement that this package, of whatever version, writes into
+        its outputs. No other tag is ever handed on.
 
     Raises
     ------
@@ -107,6 +112,7 @@ class AudioReader:
             self._matched = False
             self.channels = check_channels(decoder.channels)
             self.rate = check_rate(decoder.samplerate)
+            self.is_stated_synthetic = decoder.comment.startswith(_STATEMENT_OF_ANY_VERSION)
             self._check_kind(decoder)
             self.declared_frames = self._settled_frames(decoder)
             check_extent(

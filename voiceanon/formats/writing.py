@@ -1,7 +1,8 @@
 """Writing a recording whole: to a temporary file, verified, then renamed; or leaving nothing.
 
-Only plain 16-bit WAV and FLAC are written: neither carries a time, a serial number or a tag, so
-the same samples make the same bytes, and no metadata can get through.
+Only plain 16-bit WAV and FLAC are written: neither carries a time or a serial number, so the same
+samples make the same bytes. The one tag, the same in every file, says what the file is; no metadata
+of a recording can get through.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ import numpy.typing as npt
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.formats.facts import check_channels, check_rate
 from voiceanon.formats.placing import NewFile, cause
+from voiceanon.version import __version__
 
 if TYPE_CHECKING:
     import soundfile
 
-__all__ = ["OUTPUT_FORMATS", "AudioWriter"]
+__all__ = ["OUTPUT_FORMATS", "STATEMENT", "AudioWriter"]
 
 OUTPUT_FORMATS = {".flac": "FLAC", ".wav": "WAV"}
+# The comment of every file: in WAV the field ICMT of LIST/INFO, in FLAC a Vorbis comment.
+STATEMENT = f"synthetic speech, voiceanon {__version__}"
 
 _MAX_FLAC_CHANNELS = 8
 # A WAV file states its size in 32 bits; libsndfile damages larger ones without a word.
@@ -193,6 +197,7 @@ class AudioWriter:
             )
             # Closing would wait for the disk, and write the header after that: `commit` syncs all.
             vars(self._encoder)["flush"] = lambda: None
+            self._encoder.comment = STATEMENT  # before any sample: then it stands before them all
         except (OSError, RuntimeError) as error:
             raise DestinationError(f"cannot be written: {cause(error)}") from error
 
@@ -232,6 +237,7 @@ class AudioWriter:
         try:
             with soundfile.SoundFile(descriptor, closefd=False) as again:
                 same = (again.samplerate, again.channels) == (self.rate, self.channels)
+                same = same and again.comment == STATEMENT
                 while frames < self.frames:
                     block = again.read(_VERIFY_FRAMES, dtype="int16", always_2d=True)
                     if not len(block):

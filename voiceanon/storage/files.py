@@ -162,6 +162,7 @@ def render_file(
     secret: bytes | None = None,
     recording: str | None = None,
     key: Key | None = None,
+    mark_key: bytes | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> FileResult:
@@ -181,6 +182,8 @@ def render_file(
         Label that the voice is drawn for; the name of `source` if not given.
     key : bytes of length 32, or callable that returns them, optional
         Of an encrypted file.
+    mark_key : bytes of length 32, optional
+        Your own key for the mark; otherwise everybody's.
     overwrite : bool
         Whether a file that is there may be replaced.
     progress : callable, optional
@@ -212,7 +215,10 @@ def render_file(
     described = Abstraction.load(source, key=key)
     refuse_destination(source, destination, overwrite)
     parts = described.spoken(
-        secret, recipe=recipe, recording=source.name if recording is None else recording
+        secret,
+        recipe=recipe,
+        recording=source.name if recording is None else recording,
+        mark_key=mark_key,
     )
     n, rate, done = described.n_samples, described.rate, 0
     with AudioWriter(destination, rate, 1, n, overwrite=overwrite) as writer:

@@ -1,0 +1,1 @@
+"""The mark in synthetic speech: a keyed pattern written into its envelopes, and found in audio."""
