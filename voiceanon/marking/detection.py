@@ -54,6 +54,12 @@ class MarkReport:
         How much of the recording was neither silent nor too short, in seconds, all channels.
     key : str
         ``"public"`` or ``"own"``.
+
+    Examples
+    --------
+    >>> report = detect(np.zeros(16000), 16000)
+    >>> report.found, report.p_bound, report.listened_s
+    (False, 1.0, 0.0)
     """
 
     found: bool
