@@ -13,6 +13,7 @@ from voiceanon.audio import check_audio, check_channels, check_chunk, check_rate
 from voiceanon.errors import InputError, StreamStateError
 from voiceanon.resampling import Resampler
 from voiceanon.template import ANALYSIS_ORDER, TEMPLATE_RATE_HZ, basis, engine_model
+from voiceanon.turns import OneThread, in_turn
 
 __all__ = ["Profile", "Profiler", "profile"]
 
@@ -56,8 +57,10 @@ class Profile:
         return f"Profile({self.voiced_s:.1f} s voiced)"  # a voice's numbers do not belong in logs
 
 
-class Profiler:
+class Profiler(OneThread):
     """Gathers the profiles of a recording's channels, chunk by chunk.
+
+    One thread at a time may use it; others are refused.
 
     Parameters
     ----------
@@ -73,6 +76,7 @@ class Profiler:
     """
 
     def __init__(self, rate: object, channels: object = 1) -> None:
+        super().__init__()
         self._rate = check_rate(rate)
         self._channels = check_channels(channels)
         self._resamplers = [Resampler(self._rate, TEMPLATE_RATE_HZ) for _ in range(self._channels)]
@@ -85,6 +89,7 @@ class Profiler:
         self._rows_kept = 0
         self._is_over = False
 
+    @in_turn
     def process(self, chunk: object) -> None:
         """Take the next samples, shape (n,) or (channels, n)."""
         if self._is_over:
@@ -95,6 +100,7 @@ class Profiler:
                 self._analyzers[channel].process(self._resamplers[channel].process(samples)),
             )
 
+    @in_turn
     def finish(self) -> tuple[Profile, ...]:
         """Return one profile a channel."""
         if self._is_over:

@@ -23,6 +23,7 @@ from voiceanon.template import (
     engine_model,
     whole_removal,
 )
+from voiceanon.turns import OneThread, in_turn
 
 __all__ = ["Hearing", "Labels", "Stream"]
 
@@ -105,8 +106,10 @@ class Hearing:
         return [] if self._encoder is None else [self._encoder.finish()]
 
 
-class Stream:
+class Stream(OneThread):
     """One recording on its way through the core, in chunks; made by `Anonymizer.stream`.
+
+    One thread at a time may use it; others are refused.
 
     Attributes
     ----------
@@ -124,6 +127,7 @@ class Stream:
         profiles: tuple[Profile, ...] | None,
         draws: Labels,
     ) -> None:
+        super().__init__()
         self.rate = rate
         self.channels = channels
         self._hearing, self._speaking = [], []
@@ -141,6 +145,7 @@ class Stream:
         """Samples of input after which a sample has come out, at most."""
         return round((self._hearing[0].latency_s + self._speaking[0].latency_s) * self.rate)
 
+    @in_turn
     def process(self, chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the samples that are final after `chunk`; in the end as many as came in.
 
@@ -159,7 +164,7 @@ class Stream:
         InputError
             If the chunk does not fit the stream.
         StreamStateError
-            If the stream is finished.
+            If the stream is finished, or another thread is at work in it.
         """
         if self._is_over:
             raise StreamStateError("this stream is finished: reset it or make another")
@@ -174,6 +179,7 @@ class Stream:
         ]
         return self._hand_out(made, is_last=False)
 
+    @in_turn
     def finish(self) -> npt.NDArray[Any]:
         """Return the rest, in the form of the chunks."""
         if self._is_over:
@@ -184,6 +190,7 @@ class Stream:
             made.append([*map(speaking.process, hearing.finish()), *speaking.finish(self._taken)])
         return self._hand_out(made, is_last=True)
 
+    @in_turn
     def speak_remembered(self, rows: list[Float32], n: int) -> Float32:
         """Return the whole output from a first pass's rows: `process` and `finish` in one.
 
@@ -211,6 +218,7 @@ class Stream:
             fill(whole, [*map(speaking.process, described), *speaking.finish(n)])
         return data
 
+    @in_turn
     def reset(self) -> None:
         """Make the stream new: the same voices, nothing heard yet."""
         for hearing, speaking in zip(self._hearing, self._speaking, strict=True):

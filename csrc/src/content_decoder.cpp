@@ -8,7 +8,6 @@
 namespace voiceanon {
 namespace {
 
-constexpr int kHeader = 3;
 constexpr float kLevelScale = kLevelStepDb / 30.0f;  // of the network's input, as in training
 constexpr float kLargestValue = 30.0f;               // deviations
 // Pitch runs smoothly over the steps of its levels: a triangle over the voiced frames around.

@@ -44,8 +44,7 @@ std::vector<float> low_pass(int rate) {
 }  // namespace
 
 F0Tracker::F0Tracker(int rate, int hop, const F0Settings& settings)
-    : rate_(rate),
-      hop_(hop),
+    : hop_(hop),
       factor_(rate / static_cast<int>(kLowRate)),
       low_rate_(kLowRate),
       settings_(settings),

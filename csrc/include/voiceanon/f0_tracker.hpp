@@ -76,7 +76,7 @@ class F0Tracker {
   Column& column(std::int64_t frame) { return trellis_[static_cast<std::size_t>(frame % static_cast<std::int64_t>(trellis_.size()))]; }
   const Column& column(std::int64_t frame) const { return trellis_[static_cast<std::size_t>(frame % static_cast<std::int64_t>(trellis_.size()))]; }
 
-  int rate_, hop_, factor_;
+  int hop_, factor_;
   float low_rate_;
   F0Settings settings_;
   int half_window_;                    // low-band samples
