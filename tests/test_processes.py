@@ -1,4 +1,4 @@
-"""Threads, forks, spawned processes, sub-interpreters, pickles: each works or is refused clearly."""
+"""Threads, forks, spawned processes, sub-interpreters, pickles: it works or is refused clearly."""
 
 import copy
 import multiprocessing
