@@ -3,6 +3,8 @@ PYTHON ?= python3
 CXX ?= g++
 SANITIZE ?= address
 DEMO ?= demo-output
+FUZZ_CXX ?= clang++
+SECONDS ?= 60
 
 BIN := .venv/bin
 CORE_SOURCES := $(wildcard csrc/src/*.cpp)
@@ -13,7 +15,7 @@ CORE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -ffp-contract=fast -Icsrc/include 
 STUBBED := $(patsubst voiceanon/%.pyi,voiceanon.%,$(wildcard voiceanon/*.pyi))
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint bench wheel sanitize test-core clean
+.PHONY: help build demo test check lint bench wheel sanitize test-core fuzz coverage mutate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +85,23 @@ sanitize: build ## the tests on a core built with SANITIZE=address (the default)
 	PYTHONPATH=$(SANITIZED)/lib ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=1 \
 		LD_PRELOAD="$(SANITIZER_LIBRARY) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 		$(BIN)/pytest tests -m 'not slow'
+
+# libFuzzer is clang's; the core's objects are shared by the fuzzers, and count their lines too.
+FUZZERS := $(patsubst csrc/fuzz/%.cpp,build/fuzz/%,$(wildcard csrc/fuzz/*.cpp))
+FUZZ_OBJECTS := $(patsubst csrc/src/%.cpp,build/fuzz/objects/%.o,$(CORE_SOURCES))
+FUZZ_FLAGS := $(CORE_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fprofile-instr-generate -fcoverage-mapping
+LLVM_COV = $(shell $(FUZZ_CXX) -print-prog-name=llvm-cov)
+
+fuzz: build $(FUZZERS) ## every fuzzer for SECONDS=60, and the coverage reached; needs clang
+	$(BIN)/python tests/fuzz_all.py --seconds $(SECONDS) --llvm $(dir $(LLVM_COV))
+
+build/fuzz/objects/%.o: csrc/src/%.cpp $(CORE_HEADERS)
+	@mkdir -p build/fuzz/objects
+	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+build/fuzz/%: csrc/fuzz/%.cpp csrc/fuzz/input.hpp $(FUZZ_OBJECTS)
+	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJECTS)
 
 clean: ## remove everything that make has made
 	rm -rf .venv build dist voiceanon.egg-info $(DEMO) voiceanon/*.so

@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     Analyzer analyzer(settings);
     const float largest = in.upto(3) == 3 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::max();
-    const auto most = static_cast<std::size_t>(settings.rate / 4);
+    const auto most = static_cast<std::size_t>(settings.rate / 8);
     const std::vector<std::size_t> cuts = in.cuts(most);
     const std::vector<float> samples = in.numbers(most, largest);
     const std::vector<float> rows = rows_of(analyzer, samples, {samples.size()});
