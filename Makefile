@@ -103,6 +103,31 @@ build/fuzz/objects/%.o: csrc/src/%.cpp $(CORE_HEADERS)
 build/fuzz/%: csrc/fuzz/%.cpp csrc/fuzz/input.hpp $(FUZZ_OBJECTS)
 	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJECTS)
 
+# Python's branches by the whole suite; lines of C++ by the core's own tests and those that call it.
+COVERED := build/coverage
+CORE_CALLERS := tests/test_core_door.py tests/test_bad_input.py tests/test_kernels.py \
+	tests/test_laws.py tests/test_bottleneck_core.py tests/test_processes.py
+
+coverage: build ## branches of the Python and lines of the C++ that the tests reach
+	rm -rf .coverage .coverage.* $(COVERED)
+	-$(BIN)/coverage run -m pytest --numprocesses 2
+	$(BIN)/coverage combine --quiet
+	@mkdir -p $(COVERED)/core
+	for name in $(CORE_TESTS); do \
+		$(CXX) $(CORE_FLAGS) -O0 --coverage -o $(COVERED)/core/$$name \
+			csrc/tests/$$name.cpp $(CORE_SOURCES) && ./$(COVERED)/core/$$name || exit 1; \
+	done
+	VOICEANON_COVERAGE=1 $(BIN)/python setup.py --quiet build \
+		--build-base $(COVERED) --build-lib $(COVERED)/lib
+	PYTHONPATH=$(COVERED)/lib $(BIN)/pytest $(CORE_CALLERS) -m 'not slow'
+	$(BIN)/coverage report --skip-covered --precision 1
+	$(BIN)/python tests/cpp_lines.py build/objects $(COVERED)/core
+
+mutate: .venv/ready ## mutants of the door and of the verdicts; survivors: mutmut results
+	$(BIN)/pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 clean: ## remove everything that make has made
 	rm -rf .venv build dist voiceanon.egg-info $(DEMO) voiceanon/*.so
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis

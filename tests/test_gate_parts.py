@@ -30,7 +30,8 @@ class Judged:
 
     def _pair(self, before: Any, after: Any, rate: int, *, with_f0: bool) -> Any:
         assert rate == RATE
-        assert not with_f0
+        assert with_f0 is False
+        assert before.dtype == after.dtype == np.float32
         first = int(before[0]) if len(before) else -1
         self.asked.append((first, len(before), len(after)))
         return pair(
@@ -47,6 +48,7 @@ class Judged:
         return [judged("words.agreement", value, limit, "said {}", missing="none")]
 
     def _copies(self, of: Any, originals: Any, limits: Any) -> list[Measure]:
+        assert any(of.original is original for original in originals)
         self.originals = [int(original[0]) for original in originals]
         return [
             judged("identity.largest_correlation", 0.1, limits["identity.largest_correlation"], "")
@@ -115,7 +117,6 @@ def test_the_worst_stretch_counts_and_its_place_is_told(monkeypatch) -> None:
     assert report.verdict is HOLD
     assert report["words.agreement"].value == 0.7
     assert report["words.agreement"].reason == "30 to 60 s: said 0.7"
-    assert report["timing.agreement"].reason.startswith("sound and silence agree")  # one channel
     assert [m.name.partition(".")[0] for m in report.measures] == [
         *["words"] * 1,
         *["timing"] * 4,
@@ -191,3 +192,31 @@ def test_a_gate_that_heard_nothing_passes_nothing(monkeypatch) -> None:
     report = Gate(RATE, 1).finish()
     assert told.asked == []
     assert report.verdict is NOT
+
+
+def test_samples_of_any_width_are_judged_as_float32(monkeypatch) -> None:
+    told = Judged(monkeypatch)
+    taken = Gate(RATE, 1)
+    taken.hear(np.ones((1, 100)))  # type: ignore[arg-type]
+    taken.spoken(np.ones((1, 100)))  # type: ignore[arg-type]
+    taken.finish()
+    assert told.asked == [(1, 100, 100)]
+
+
+@pytest.mark.parametrize(("sounds_s", "verdict"), [(0.99, PASS), (1.0, NOT)])
+def test_a_silent_channel_is_not_missed_beside_one_that_speaks(
+    monkeypatch, sounds_s: float, verdict: Verdict
+) -> None:
+    told = Judged(monkeypatch)
+    usual = told._pair
+
+    def channel(before: Any, after: Any, rate: int, *, with_f0: bool) -> Any:
+        found = usual(before, after, rate, with_f0=with_f0)
+        if before[0] >= 10_000:
+            found.timing, found.sounds_s = None, sounds_s
+        return found
+
+    monkeypatch.setattr(gate, "Pair", SimpleNamespace(of=channel))
+    report = through(Gate(RATE, 2), 500, channels=2)
+    assert report["timing.agreement"].verdict is verdict
+    assert report["timing.agreement"].reason.startswith("channel 2: ") is (verdict is NOT)

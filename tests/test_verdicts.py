@@ -222,7 +222,9 @@ def test_speech_without_a_pause_is_not_unmeasured_but_silence_is() -> None:
     reasons = {m.name: m.reason for m in found}
     assert reasons["timing.agreement"] == "the original is silent"
     assert reasons["delivery.energy_contour_r"] == "too little sounds in both"
-    assert len(Tally().measures(LIMITS)) == 6
+    nothing = Tally().measures(LIMITS)
+    assert len(nothing) == 6
+    assert {measure.judge for measure in nothing} == {""}
 
 
 @pytest.fixture
@@ -235,17 +237,19 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Measure]]:
         usual = {"mean": 0.9, "worst": 0.7, "confidence": 0.8, "speech_s": 5.0}
 
         def agreement(before: object, after: object) -> Any:
-            assert (before, after) == ("before", "after")
+            assert (before, after, not_judged != "another language") == ("before", "after", True)
             return SimpleNamespace(**{**usual, **told})
 
-        def measure_signal(samples: object, level: object) -> Any:
+        def measure_signal(samples: np.ndarray, level: object) -> Any:
+            assert samples.all()
             assert level == "of the output"
             kept = {"level_dbfs": -26.0, "clipped_percent": 0.0, "offset_percent": 0.5}
             return SimpleNamespace(**{**kept, "bandwidth_hz": 7_000.0, **(signal or {})})
 
         monkeypatch.setattr(measures, "agreement", agreement)
         monkeypatch.setattr(measures, "measure_signal", measure_signal)
-        found = part_measures(pair(**of), LIMITS, not_judged)
+        reasons = [not_judged] if not_judged else []
+        found = part_measures(pair(**of), LIMITS, *reasons)
         return {measure.name: measure for measure in found}
 
     return judged_of
@@ -340,8 +344,8 @@ def test_a_missing_contour_is_explained(heard, monkeypatch, why, reason) -> None
 
 def test_copies_are_looked_for_in_every_original(monkeypatch) -> None:
     correlations, shares = {"a": 0.3, "b": 0.95}, {"a": 0.0, "b": 0.254}
-    monkeypatch.setattr(measures, "largest_correlation", lambda one, made: correlations[one])
-    monkeypatch.setattr(measures, "copied_share", lambda one, made: shares[one])
+    monkeypatch.setattr(measures, "largest_correlation", lambda one, m: correlations[one] * m[0])
+    monkeypatch.setattr(measures, "copied_share", lambda one, made: shares[one] * made[0])
     (found,) = measures.copies(pair(), ["a", "b"], LIMITS)
     assert (found.name, found.value) == ("identity.largest_correlation", 0.95)
     assert found.verdict is FAIL
@@ -372,3 +376,18 @@ def test_a_pair_sounds_as_long_as_the_longer_of_both() -> None:
         (silent, silent, 0.0),
     ):
         assert Pair(nothing, nothing, before, after, 0).sounds_s == pytest.approx(seconds)
+
+
+def test_both_of_a_pair_are_analysed_at_the_judged_rate(monkeypatch) -> None:
+    def analyse(samples: np.ndarray, *, with_f0: bool) -> Any:
+        return ("analysed", float(samples[0]), with_f0)
+
+    monkeypatch.setattr(measures, "at_judged_rate", lambda samples, rate: samples * rate)
+    monkeypatch.setattr(measures, "analyse", analyse)
+    one, other = np.full(5, 1.0, np.float32), np.full(8, 2.0, np.float32)
+    made = Pair.of(one, other, 100)
+    assert (made.before, made.after) == (("analysed", 100.0, True), ("analysed", 200.0, True))
+    assert made.original.tolist() == [100.0] * 5
+    assert made.anonymized.tolist() == [200.0] * 8
+    assert made.length_difference == Pair.of(other, one, 100).length_difference == 3
+    assert Pair.of(one, other, 100, with_f0=False).after == ("analysed", 200.0, False)
