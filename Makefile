@@ -96,6 +96,7 @@ LLVM_COV = $(shell $(FUZZ_CXX) -print-prog-name=llvm-cov)
 fuzz: build $(FUZZERS) ## every fuzzer for SECONDS=60, and the coverage reached; needs clang
 	$(BIN)/python tests/fuzz_all.py --seconds $(SECONDS) --llvm $(dir $(LLVM_COV))
 
+.SECONDARY: $(FUZZ_OBJECTS)
 build/fuzz/objects/%.o: csrc/src/%.cpp $(CORE_HEADERS)
 	@mkdir -p build/fuzz/objects
 	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
@@ -113,9 +114,12 @@ coverage: build ## branches of the Python and lines of the C++ that the tests re
 	-$(BIN)/coverage run -m pytest --numprocesses 2
 	$(BIN)/coverage combine --quiet
 	@mkdir -p $(COVERED)/core
+	for source in $(CORE_SOURCES); do \
+		$(CXX) $(CORE_FLAGS) -O0 --coverage -c -o $(COVERED)/core/$$(basename $$source).o $$source; \
+	done
 	for name in $(CORE_TESTS); do \
 		$(CXX) $(CORE_FLAGS) -O0 --coverage -o $(COVERED)/core/$$name \
-			csrc/tests/$$name.cpp $(CORE_SOURCES) && ./$(COVERED)/core/$$name || exit 1; \
+			csrc/tests/$$name.cpp $(COVERED)/core/*.cpp.o && ./$(COVERED)/core/$$name || exit 1; \
 	done
 	VOICEANON_COVERAGE=1 $(BIN)/python setup.py --quiet build \
 		--build-base $(COVERED) --build-lib $(COVERED)/lib

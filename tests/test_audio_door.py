@@ -235,3 +235,12 @@ def test_what_is_withheld_says_why() -> None:
 
 def test_what_is_checked_keeps_its_rate() -> None:
     assert check_chunk(tone(), RATE, 1).rate == check_audio(tone(), RATE).rate == RATE
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64, ">f4"])
+def test_channels_in_any_memory_order_lie_one_after_the_other_inside(dtype: Any) -> None:
+    samples = np.asfortranarray(tone(dtype, (2, N)))
+    samples[1] *= 2
+    data = check_audio(samples, RATE).data
+    assert data.flags.c_contiguous
+    np.testing.assert_array_equal(data, check_audio(np.ascontiguousarray(samples), RATE).data)
