@@ -35,7 +35,7 @@ def lines_of(folders: list[Path]) -> dict[str, dict[int, int]]:
 def main() -> None:
     counts = lines_of([Path(folder) for folder in sys.argv[1:]])
     ran = total = 0
-    for name, lines in sorted(counts.items()):
+    for name, lines in sorted((name, lines) for name, lines in counts.items() if lines):
         reached = sum(count > 0 for count in lines.values())
         missed = [number for number, count in sorted(lines.items()) if not count]
         shown = " ".join(map(str, missed[:12])) + (" …" if len(missed) > 12 else "")
