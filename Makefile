@@ -3,6 +3,8 @@ PYTHON ?= python3
 CXX ?= g++
 SANITIZE ?= address
 DEMO ?= demo-output
+FUZZ_CXX ?= clang++
+SECONDS ?= 60
 
 BIN := .venv/bin
 CORE_SOURCES := $(wildcard csrc/src/*.cpp)
@@ -13,7 +15,8 @@ CORE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -ffp-contract=fast -Icsrc/include 
 STUBBED := $(patsubst voiceanon/%.pyi,voiceanon.%,$(wildcard voiceanon/*.pyi))
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check docs figures lint bench wheel wheel-twice sanitize test-core clean
+.PHONY: help build demo test check docs figures lint bench wheel wheel-twice sanitize test-core fuzz \
+	coverage mutate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +95,52 @@ sanitize: build ## the tests on a core built with SANITIZE=address (the default)
 	PYTHONPATH=$(SANITIZED)/lib ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=1 \
 		LD_PRELOAD="$(SANITIZER_LIBRARY) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 		$(BIN)/pytest tests -m 'not slow'
+
+# libFuzzer is clang's; the core's objects are shared by the fuzzers, and count their lines too.
+FUZZERS := $(patsubst csrc/fuzz/%.cpp,build/fuzz/%,$(wildcard csrc/fuzz/*.cpp))
+FUZZ_OBJECTS := $(patsubst csrc/src/%.cpp,build/fuzz/objects/%.o,$(CORE_SOURCES))
+FUZZ_FLAGS := $(CORE_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fprofile-instr-generate -fcoverage-mapping
+LLVM_COV = $(shell $(FUZZ_CXX) -print-prog-name=llvm-cov)
+
+fuzz: build $(FUZZERS) ## every fuzzer for SECONDS=60, and the coverage reached; needs clang
+	$(BIN)/python tests/fuzz_all.py --seconds $(SECONDS) --llvm $(dir $(LLVM_COV))
+
+.SECONDARY: $(FUZZ_OBJECTS)
+build/fuzz/objects/%.o: csrc/src/%.cpp $(CORE_HEADERS)
+	@mkdir -p build/fuzz/objects
+	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+build/fuzz/%: csrc/fuzz/%.cpp csrc/fuzz/input.hpp $(FUZZ_OBJECTS)
+	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJECTS)
+
+# Python's branches by the whole suite; lines of C++ by the core's own tests and those that call it.
+COVERED := build/coverage
+CORE_CALLERS := tests/test_core_door.py tests/test_bad_input.py tests/test_kernels.py \
+	tests/test_laws.py tests/test_bottleneck_core.py tests/test_processes.py
+
+coverage: build ## branches of the Python and lines of the C++ that the tests reach
+	rm -rf .coverage .coverage.* $(COVERED)
+	-$(BIN)/coverage run -m pytest --numprocesses 2
+	$(BIN)/coverage combine --quiet
+	@mkdir -p $(COVERED)/core
+	for source in $(CORE_SOURCES); do \
+		$(CXX) $(CORE_FLAGS) -O0 --coverage -c -o $(COVERED)/core/$$(basename $$source).o $$source; \
+	done
+	for name in $(CORE_TESTS); do \
+		$(CXX) $(CORE_FLAGS) -O0 --coverage -o $(COVERED)/core/$$name \
+			csrc/tests/$$name.cpp $(COVERED)/core/*.cpp.o && ./$(COVERED)/core/$$name || exit 1; \
+	done
+	VOICEANON_COVERAGE=1 $(BIN)/python setup.py --quiet build \
+		--build-base $(COVERED) --build-lib $(COVERED)/lib
+	PYTHONPATH=$(COVERED)/lib $(BIN)/pytest $(CORE_CALLERS) -m 'not slow'
+	$(BIN)/coverage report --skip-covered --precision 1
+	$(BIN)/python tests/cpp_lines.py build/objects $(COVERED)/core
+
+mutate: .venv/ready ## mutants of the door and of the verdicts; survivors: mutmut results
+	$(BIN)/pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
 
 clean: ## remove everything that make has made
 	rm -rf .venv build dist voiceanon.egg-info $(DEMO) voiceanon/*.so

@@ -41,8 +41,10 @@ if os.environ.get("VOICEANON_COVERAGE") == "1":
     LINK += ["--coverage"]
 elif os.environ.get("VOICEANON_DEBUG") == "1":
     COMPILE += ["-O0", "-g", "-UNDEBUG", "-D_GLIBCXX_ASSERTIONS"]
+elif sanitizer:
+    COMPILE += ["-O1", "-g1"]  # compiled in a third of the time, and reports name the right lines
 else:
-    COMPILE += ["-O3", "-g1" if sanitizer else "-g0"]
+    COMPILE += ["-O3", "-g0"]
 
 SOURCES = sorted(str(path) for path in Path("csrc/src").glob("*.cpp"))
 HEADERS = sorted(str(path) for path in Path("csrc").rglob("*.hpp"))

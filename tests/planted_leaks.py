@@ -17,8 +17,9 @@ def _digest(*labels: str) -> bytes:
 
 
 def honest(samples, rate, where, key, speaker):
-    """The recipe `template`, with a draw for each recording: what the leaks are added to."""
-    return voiceanon.anonymize(samples, rate, recipe="template", secret=_digest(where, key))
+    """What the leaks are added to: `template` with less melody, and a draw for each recording."""
+    recipe = voiceanon.Recipe(name="honest", pitch_range="voice")
+    return voiceanon.anonymize(samples, rate, recipe=recipe, secret=_digest(where, key))
 
 
 def constant_pitch_shift(samples, rate, where, key, speaker):

@@ -1,5 +1,7 @@
 """The one door lets right arrays in unchanged and refuses the rest with one clear error."""
 
+from typing import Any
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -162,3 +164,83 @@ def test_chunks_keep_one_form() -> None:
 def test_bad_arrays_are_refused_as_chunks(row: Row) -> None:
     with refuses(row):
         check_chunk(row.samples(), RATE, 2 if row.name == "nan in one channel" else 1)
+
+
+ALLOWED_RATE = "it must be a whole number of samples a second from 8000 to 192000"
+ALLOWED_CHANNELS = "it must be a whole number from 1 to 64"
+ALLOWED_ARRAY = "it must be a NumPy array of float32, float64 or int16"
+ALLOWED_SHAPE = "it must be (channels, n) with 1 to 64 channels"
+
+
+@pytest.mark.parametrize(
+    ("refused", "says"),
+    [
+        (lambda: check_rate("16000"), f"rate is of type str: {ALLOWED_RATE}"),
+        (lambda: check_rate(7), f"rate is 7 (int): {ALLOWED_RATE}"),
+        (lambda: check_rate(None), f"rate is None (NoneType): {ALLOWED_RATE}"),
+        (lambda: check_channels([1]), f"channels is of type list: {ALLOWED_CHANNELS}"),
+        (lambda: check_channels(np.int64(65)), f"channels is 65 (int64): {ALLOWED_CHANNELS}"),
+        (lambda: check_audio([0.5], RATE), f"samples is of type list: {ALLOWED_ARRAY}"),
+        (lambda: check_audio(None, RATE), f"samples is None (NoneType): {ALLOWED_ARRAY}"),
+        (lambda: check_audio(0.5, RATE), f"samples is 0.5 (float): {ALLOWED_ARRAY}"),
+        (
+            lambda: check_audio(np.ma.masked_array(tone()), RATE),
+            "samples is a masked array: fill or cut the masked samples first",
+        ),
+        (
+            lambda: check_audio(np.zeros((1, 2, 3)), RATE),
+            "samples has 3 dimensions, shape (1, 2, 3): it must be (n,) or (channels, n)",
+        ),
+        (
+            lambda: check_audio(np.zeros((0, 5)), RATE),
+            f"samples has shape (0, 5), which means 0 channels: {ALLOWED_SHAPE}",
+        ),
+        (
+            lambda: check_audio(np.zeros((90, 0)), RATE),
+            f"samples has shape (90, 0), which means 90 channels: {ALLOWED_SHAPE}, "
+            "so transpose it if it is (n, channels)",
+        ),
+        (
+            lambda: check_chunk(np.zeros((3, 5)), RATE, 2),
+            "chunk has shape (3, 5): this stream takes (2, n)",
+        ),
+        (
+            lambda: check_chunk(np.zeros((3, 5)), RATE, 1),
+            "chunk has shape (3, 5): this stream takes (n,) or (1, n)",
+        ),
+        (
+            lambda: check_chunk(tone()[None], RATE, 1, check_chunk(tone(), RATE, 1).layout),
+            "chunk is (channels, n) float32: the chunks before were (n,) float32, "
+            "and the form may not change within a stream",
+        ),
+    ],
+)
+def test_a_refusal_says_what_came_and_what_is_allowed(refused: Any, says: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        refused()
+    assert str(refusal.value) == says
+
+
+def test_what_is_withheld_says_why() -> None:
+    checked = check_audio(tone(), RATE)
+    for data, says in (
+        (np.full((1, N), np.nan, np.float32), "the result is not finite, so it is withheld"),
+        (checked.data, "the result shares memory with the input, so it is withheld"),
+        (np.zeros((1, 3), np.float32), f"the result has shape (1, 3) instead of (1, {N}), so it "),
+    ):
+        with pytest.raises(VoiceanonError) as refusal:
+            checked.restore(data)
+        assert str(refusal.value).startswith(says)
+
+
+def test_what_is_checked_keeps_its_rate() -> None:
+    assert check_chunk(tone(), RATE, 1).rate == check_audio(tone(), RATE).rate == RATE
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64, ">f4"])
+def test_channels_in_any_memory_order_lie_one_after_the_other_inside(dtype: Any) -> None:
+    samples = np.asfortranarray(tone(dtype, (2, N)))
+    samples[1] *= 2
+    data = check_audio(samples, RATE).data
+    assert data.flags.c_contiguous
+    np.testing.assert_array_equal(data, check_audio(np.ascontiguousarray(samples), RATE).data)

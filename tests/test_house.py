@@ -18,7 +18,7 @@ FLOORS = [
     {"audio"},
     {"_engine_baseline", "_engine_v3", "_engine_v4", "_kernels", "formats"},
     {"_engine"},
-    {"keys", "recipe", "resampling", "warping"},
+    {"keys", "recipe", "resampling", "turns", "warping"},
     {"pace", "marking"},
     {"template", "bottleneck", "coding"},
     {"profile", "voice"},

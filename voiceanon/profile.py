@@ -14,6 +14,7 @@ from voiceanon.audio import check_audio, check_channels, check_chunk, check_rate
 from voiceanon.errors import InputError, StreamStateError
 from voiceanon.resampling import Resampler
 from voiceanon.template import ANALYSIS_ORDER, TEMPLATE_RATE_HZ, basis, engine_model
+from voiceanon.turns import OneThread, in_turn
 
 __all__ = ["Profile", "Profiler", "profile"]
 
@@ -98,8 +99,10 @@ class Profile:
         return profile_of(gathered)
 
 
-class Profiler:
+class Profiler(OneThread):
     """Gathers the profiles of a recording's channels, chunk by chunk.
+
+    One thread at a time may use it; others are refused.
 
     Parameters
     ----------
@@ -117,6 +120,7 @@ class Profiler:
     """
 
     def __init__(self, rate: object, channels: object = 1, *, remembers: bool = True) -> None:
+        super().__init__()
         self._rate = check_rate(rate)
         self._channels = check_channels(channels)
         self._resamplers = [Resampler(self._rate, TEMPLATE_RATE_HZ) for _ in range(self._channels)]
@@ -131,6 +135,7 @@ class Profiler:
         self._rows_kept = 0
         self._is_over = False
 
+    @in_turn
     def process(self, chunk: object) -> None:
         """Take the next samples, shape (n,) or (channels, n)."""
         if self._is_over:
@@ -141,6 +146,7 @@ class Profiler:
                 self._analyzers[channel].process(self._resamplers[channel].process(samples)),
             )
 
+    @in_turn
     def finish(self) -> tuple[Profile, ...]:
         """Return one profile a channel."""
         if self._is_over:

@@ -17,6 +17,7 @@ DEFAULT_RECIPE = "template"
 
 # A recipe is a page of settings; anything larger is not one.
 MAX_FILE_BYTES = 65_536
+_MOST_SHOWN = 80
 
 Setting = str | int | float
 
@@ -215,7 +216,7 @@ class Recipe:
         for key in found:
             if key not in known:
                 raise RecipeError(
-                    f"unknown setting {key!r}{_suggestion(key, known)}: "
+                    f"unknown setting {_shown(key)}{_suggestion(key, known)}: "
                     f"a recipe has {_listed(known)}"
                 )
         if "name" not in found:
@@ -263,7 +264,7 @@ class Recipe:
         is_plain = isinstance(self.name, str) and 1 <= len(self.name) <= 64
         if not is_plain or not all(c.isascii() and (c.isalnum() or c in "-_") for c in self.name):
             raise RecipeError(
-                f"name is {self.name!r}: it must be 1 to 64 letters, digits, '-' or '_'"
+                f"name is {_shown(self.name)}: it must be 1 to 64 letters, digits, '-' or '_'"
             )
 
 
@@ -290,7 +291,9 @@ def _checked(value: object, setting: Field[Any]) -> Setting:
         for choice in allowed:
             if type(value) is type(choice) and value == choice:
                 return choice
-        raise RecipeError(f"{setting.name} is {value!r}: it must be one of {_listed(allowed)}")
+        raise RecipeError(
+            f"{setting.name} is {_shown(value)}: it must be one of {_listed(allowed)}"
+        )
     low, high = setting.metadata["low"], setting.metadata["high"]
     is_whole = isinstance(setting.default, int)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
@@ -299,7 +302,9 @@ def _checked(value: object, setting: Field[Any]) -> Setting:
         if not is_whole:
             return float(value) + 0.0  # 0, 0.0 and -0.0 are one setting, so they have one hash
     kind = "a whole number" if is_whole else "a number"
-    raise RecipeError(f"{setting.name} is {value!r}: it must be {kind} from {low:g} to {high:g}")
+    raise RecipeError(
+        f"{setting.name} is {_shown(value)}: it must be {kind} from {low:g} to {high:g}"
+    )
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -310,9 +315,20 @@ def _parse(text: str) -> dict[str, Any]:
 
     try:
         settings: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise RecipeError("the recipe is not TOML: it is nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, or an integer with more digits than Python reads
         raise RecipeError(f"the recipe is not TOML: {error}") from error
     return settings
+
+
+def _shown(value: object) -> str:
+    """Return a setting as an error shows it, on one short line."""
+    try:
+        text = repr(value)
+    except ValueError:  # TOML's hexadecimal integers may have more digits than Python writes
+        return "a number of over 4000 digits"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _suggestion(found: object, known: tuple[str, ...]) -> str:

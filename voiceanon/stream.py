@@ -24,6 +24,7 @@ from voiceanon.template import (
     engine_model,
     whole_removal,
 )
+from voiceanon.turns import OneThread, in_turn
 
 __all__ = ["Hearing", "Labels", "Stream"]
 
@@ -106,8 +107,10 @@ class Hearing:
         return [] if self._encoder is None else [self._encoder.finish()]
 
 
-class Stream:
+class Stream(OneThread):
     """One recording on its way through the core, in chunks; made by `Anonymizer.stream`.
+
+    One thread at a time may use it; others are refused.
 
     Attributes
     ----------
@@ -133,6 +136,7 @@ class Stream:
         profiles: tuple[Profile, ...] | None,
         draws: Labels,
     ) -> None:
+        super().__init__()
         self.rate = rate
         self.channels = channels
         self._hearing, self._speaking = [], []
@@ -152,6 +156,7 @@ class Stream:
         """Samples of input after which a sample has come out, at most."""
         return round((self._hearing[0].latency_s + self._speaking[0].latency_s) * self.rate)
 
+    @in_turn
     def process(self, chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the samples that are final after `chunk`; in the end as many as came in.
 
@@ -170,7 +175,7 @@ class Stream:
         InputError
             If the chunk does not fit the stream.
         StreamStateError
-            If the stream is finished.
+            If the stream is finished, or another thread is at work in it.
         """
         if self._is_over:
             raise StreamStateError("this stream is finished: reset it or make another")
@@ -185,6 +190,7 @@ class Stream:
         ]
         return self._hand_out(made, is_last=False)
 
+    @in_turn
     def finish(self) -> npt.NDArray[Any]:
         """Return the rest, in the form of the chunks."""
         if self._is_over:
@@ -215,25 +221,12 @@ class Stream:
         StreamStateError
             If the stream is finished.
         """
-        if self._is_over:
-            raise StreamStateError("this stream is finished: reset it or make another")
-        self._is_over = True
-        self._taken = n
+        self._take_all(n)
         for at in range(0, max(map(len, rows)), _ROWS_AT_ONCE):
-            yield self._next(
-                [
-                    [speaking.process(hearing.describe(heard[at : at + _ROWS_AT_ONCE]))]
-                    for hearing, speaking, heard in zip(
-                        self._hearing, self._speaking, rows, strict=True
-                    )
-                ],
-                is_last=False,
-            )
-        made = []
-        for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
-            made.append([*map(speaking.process, hearing.describe_rest()), *speaking.finish(n)])
-        yield self._next(made, is_last=True)
+            yield self._speak([heard[at : at + _ROWS_AT_ONCE] for heard in rows])
+        yield self._speak_rest()
 
+    @in_turn
     def reset(self) -> None:
         """Make the stream new: the same voices, nothing heard yet."""
         for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
@@ -242,6 +235,29 @@ class Stream:
         self._layout = None
         self._taken = self._given = 0
         self._is_over = False
+
+    @in_turn
+    def _take_all(self, n: int) -> None:
+        if self._is_over:
+            raise StreamStateError("this stream is finished: reset it or make another")
+        self._is_over = True
+        self._taken = n
+
+    @in_turn
+    def _speak(self, rows: list[Float32]) -> Float32:
+        made = [
+            [speaking.process(hearing.describe(heard))]
+            for hearing, speaking, heard in zip(self._hearing, self._speaking, rows, strict=True)
+        ]
+        return self._next(made, is_last=False)
+
+    @in_turn
+    def _speak_rest(self) -> Float32:
+        made = []
+        for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
+            rest = map(speaking.process, hearing.describe_rest())
+            made.append([*rest, *speaking.finish(self._taken)])
+        return self._next(made, is_last=True)
 
     def _hand_out(self, made: list[list[Float32]], *, is_last: bool) -> npt.NDArray[Any]:
         """The next samples, in the form of the chunks."""

@@ -227,7 +227,7 @@ void bind_profile(py::module_& module) {
       .def("reset", &SpeakerProfile::reset)
       .def("update",
            [](SpeakerProfile& self, const FloatArray& rows) {
-             if (rows.ndim() != 2) throw std::invalid_argument("expected rows");
+             need_rows(rows, self.row_size());
              py::gil_scoped_release released;
              for (py::ssize_t i = 0; i < rows.shape(0); ++i) self.update(rows.data(i, 0));
            },
@@ -299,8 +299,8 @@ void bind_voice(py::module_& module) {
            py::arg("description").noconvert());
 }
 
-std::shared_ptr<const voiceanon::StackModel> to_stack(int inputs, int channels, int outputs, const std::vector<std::pair<int, int>>& blocks,
-                                                      const FloatArray& weights, const FloatArray& biases) {
+std::shared_ptr<voiceanon::StackModel> to_stack(int inputs, int channels, int outputs, const std::vector<std::pair<int, int>>& blocks,
+                                                const FloatArray& weights, const FloatArray& biases) {
   std::vector<voiceanon::BlockShape> shapes;
   for (const auto& [dilation, ahead] : blocks) shapes.push_back({dilation, ahead});
   return std::make_shared<voiceanon::StackModel>(inputs, channels, outputs, std::move(shapes), to_floats(weights), to_floats(biases));
@@ -309,25 +309,26 @@ std::shared_ptr<const voiceanon::StackModel> to_stack(int inputs, int channels, 
 using Blocks = std::vector<std::pair<int, int>>;
 using Sizes = std::tuple<int, int, int>;
 
+// Without state: all threads share the network, and every call makes what it remembers.
 void bind_network(py::module_& module) {
-  using voiceanon::ConvolutionStack;
-  py::class_<ConvolutionStack>(module, "Network", "Frames in, frames out, through a stack of convolutions.")
+  using voiceanon::StackModel;
+  py::class_<StackModel, std::shared_ptr<StackModel>>(module, "Network", "Frames in, frames out, through a stack of convolutions.")
       .def(py::init([](const Sizes& sizes, const Blocks& blocks, const FloatArray& weights, const FloatArray& biases) {
              const auto [inputs, channels, outputs] = sizes;
-             return ConvolutionStack(to_stack(inputs, channels, outputs, blocks, weights, biases));
+             return to_stack(inputs, channels, outputs, blocks, weights, biases);
            }),
            py::kw_only(), py::arg("sizes"), py::arg("blocks"), py::arg("weights"), py::arg("biases"))
       .def("whole",
-           [](ConvolutionStack& self, const FloatArray& rows) {
-             need_rows(rows, self.model().inputs);
+           [](const std::shared_ptr<StackModel>& self, const FloatArray& rows) {
+             need_rows(rows, self->inputs);
              std::vector<float> out;
              {
                py::gil_scoped_release released;
-               self.reset();
-               self.process(rows.data(), static_cast<std::size_t>(rows.shape(0)), out);
-               self.finish(out);
+               voiceanon::ConvolutionStack stack(self);
+               stack.process(rows.data(), static_cast<std::size_t>(rows.shape(0)), out);
+               stack.finish(out);
              }
-             return to_rows(out, self.model().outputs);
+             return to_rows(out, self->outputs);
            },
            py::arg("rows").noconvert(), "Return as many frames as are given, zeros lying before and after them.");
 }

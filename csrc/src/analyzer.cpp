@@ -16,20 +16,42 @@ constexpr float kPeriodicityMemory = 0.6f;
 // Noise power is (1 - r)^1.2 where r is the correlation left: calibrated on steady vowels with 3 to 20 % of noise, of
 // which 1 - r itself reads 6 to 26 %.
 constexpr float kNoisePowerExponent = 1.2f;
+constexpr int kLowestRate = 8000, kHighestRate = 192000;
+// Three periods of 50 Hz fit the FFT of the envelope; a period of 4 kHz is two samples of the tracker's low band.
+constexpr float kLowestF0Hz = 50.0f, kHighestF0Hz = 4000.0f;
+constexpr int kMostLookaheadFrames = 200;
+
+// Before anything is allocated or divided by.
+const AnalyzerSettings& checked(const AnalyzerSettings& settings) {
+  if (settings.rate < kLowestRate || settings.rate > kHighestRate || settings.rate % kLowestRate != 0) {
+    throw std::invalid_argument("analysis rate must be a multiple of 8000 Hz, up to 192000");
+  }
+  if (settings.order < 1 || settings.order >= analysis_fft_size(settings.rate) / 2) {
+    throw std::invalid_argument("order must be 1 or more and below half the analysis FFT");
+  }
+  if (settings.basis_rows < 0 || settings.basis.size() != static_cast<std::size_t>(settings.basis_rows) * static_cast<std::size_t>(settings.order + 1)) {
+    throw std::invalid_argument("basis must have order + 1 columns");
+  }
+  const F0Settings& f0 = settings.f0;
+  if (!(f0.floor_hz >= kLowestF0Hz && f0.floor_hz < f0.ceil_hz && f0.ceil_hz <= kHighestF0Hz)) {
+    throw std::invalid_argument("the range of f0 must ascend within 50 to 4000 Hz");
+  }
+  if (f0.lookahead_frames < 0 || f0.lookahead_frames > kMostLookaheadFrames) {
+    throw std::invalid_argument("f0 is decided 0 to 200 frames late");
+  }
+  if (!std::isfinite(f0.voicing_threshold)) throw std::invalid_argument("the voicing threshold must be finite");
+  return settings;
+}
 
 }  // namespace
 
 Analyzer::Analyzer(const AnalyzerSettings& settings)
-    : settings_(settings),
+    : settings_(checked(settings)),
       hop_(settings.rate / kHopsPerSecond),
       reach_(EnvelopeEstimator::reach(settings.rate, std::min(settings.f0.floor_hz, EnvelopeEstimator::kUnvoicedF0Hz))),
       values_(settings.basis_rows > 0 ? settings.basis_rows : settings.order + 1),
       tracker_(settings.rate, hop_, settings.f0),
       envelope_(settings.rate, settings.order) {
-  if (settings.rate % 8000 != 0) throw std::invalid_argument("analysis rate must be a multiple of 8000 Hz");
-  if (settings.basis.size() != static_cast<std::size_t>(settings.basis_rows) * static_cast<std::size_t>(settings.order + 1)) {
-    throw std::invalid_argument("basis must have order + 1 columns");
-  }
   const auto block = static_cast<std::size_t>(hop_ * kLanes);
   history_ = History(static_cast<std::size_t>(std::max(tracker_.latency_samples(), reach_) + 2 * reach_) + 2 * block +
                      static_cast<std::size_t>(hop_) * 2);

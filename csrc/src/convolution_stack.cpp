@@ -14,6 +14,7 @@ constexpr int kTaps = 3;
 constexpr int kRegisters = 2;                    // of outputs, side by side
 constexpr int kPack = kRegisters * kLanes;
 constexpr std::size_t kRowsAtOnce = 64;          // rows that share one reading of the weights
+constexpr int kMostUnits = 65536;
 
 int whole_packs(int outputs) { return (outputs + kPack - 1) / kPack * kPack; }
 
@@ -67,7 +68,9 @@ void DenseLayer::apply(const float* x, std::size_t rows, float* y) const {
 StackModel::StackModel(int inputs, int channels, int outputs, std::vector<BlockShape> shapes, const std::vector<float>& weights,
                        const std::vector<float>& biases)
     : inputs(inputs), channels(channels), outputs(outputs), blocks(std::move(shapes)) {
-  if (inputs < 1 || channels < 1 || outputs < 1) throw std::invalid_argument("a network needs inputs, channels and outputs");
+  for (const int size : {inputs, channels, outputs}) {
+    if (size < 1 || size > kMostUnits) throw std::invalid_argument("a network has 1 to 65536 inputs, channels and outputs");
+  }
   for (const BlockShape& block : blocks) {
     if (block.dilation < 1 || block.dilation > 64 || block.ahead < 0 || block.ahead > 1) {
       throw std::invalid_argument("a block's dilation is 1 to 64 and 0 or 1 of its taps lie ahead");

@@ -22,7 +22,10 @@ constexpr float kPitchRange = 2.5f;        // deviations
 SpeakerProfile::SpeakerProfile(std::shared_ptr<const TemplateModel> model, const ProfileSettings& settings)
     : model_(std::move(model)), settings_(settings) {
   int most = 0;
-  for (const Mixture& mixture : model_->mixture) most = std::max(most, mixture.components);
+  for (const Mixture& mixture : model_->mixture) {
+    if (mixture.components == 0) throw std::invalid_argument("the template lacks a mixture");
+    most = std::max(most, mixture.components);
+  }
   posterior_ = AlignedFloats(static_cast<std::size_t>(most));
   warped_.resize(static_cast<std::size_t>(model_->values));
   normalised_.resize(static_cast<std::size_t>(model_->values));

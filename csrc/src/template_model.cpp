@@ -15,6 +15,7 @@ constexpr float kLikelihoodExponent = 0.5f;
 
 void TemplateModel::set_mixture(int kind, const float* weight, const float* means, const float* variance, int components) {
   if (components % 16 != 0 || components <= 0) throw std::invalid_argument("a mixture needs a multiple of 16 components");
+  if (mixture[kind].components != 0) throw std::invalid_argument("a mixture is set once, for profiles are sized by it");
   const auto k_count = static_cast<std::size_t>(components), d_count = static_cast<std::size_t>(values);
   Mixture& m = mixture[kind];
   m.components = components;

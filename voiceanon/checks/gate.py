@@ -81,7 +81,7 @@ class Gate:
         if rest > 0:
             self._judge(rest)
         for channel, tally in enumerate(self._tallies):
-            where = f"channel {channel + 1}" if len(self._tallies) > 1 else "on the whole"
+            where = f"channel {channel + 1}"
             for measure in tally.measures(self._limits):
                 self._keep(measure, where, is_quiet=tally.sounds_s < _QUIET_S)
         found = []

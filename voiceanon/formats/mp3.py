@@ -92,7 +92,7 @@ def inspect_mp3(source: Source) -> Facts:
         first.rate_hz,
         frames=None,
         frames_at_most=samples,
-        frames_at_least=samples - _MAX_TRIMMED,
+        frames_at_least=max(0, samples - _MAX_TRIMMED),
         view=view,
     )
 

@@ -23,6 +23,7 @@ class SpeakerProfile {
  public:
   SpeakerProfile(std::shared_ptr<const TemplateModel> model, const ProfileSettings& settings);
 
+  int row_size() const { return 2 + model_->bands + model_->values; }
   void reset();
   // Row layout of Analyzer, with `values` basis rows.
   void update(const float* row);
