@@ -21,11 +21,9 @@ def test_what_a_page_links_to_exists(name):
     check_links(PAGES[name])
 
 
-def test_the_readme_leads_to_every_page_and_picture():
+def test_every_picture_is_on_a_page():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     pages = readme + "".join(page.text for page in PAGES.values())
-    for name in PAGES:
-        assert f"docs/{name}" in readme, name
     for path in FIGURES:
         assert f"figures/{path.name}" in pages, path.name
 

@@ -68,7 +68,7 @@ USES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "stream": {
         "process": lambda stream: stream.process(speech(0.1)),
         "reset": lambda stream: stream.reset(),
-        "speak_remembered": lambda stream: stream.speak_remembered([], 0),
+        "speak_remembered": lambda stream: list(stream.speak_remembered([speech(0.1)], 0)),
         "finish": lambda stream: stream.finish(),
     },
     "profiler": {

@@ -1,4 +1,4 @@
-"""The README is the manual: its code runs, its commands work, and its tables are true."""
+"""The manual is true: README's and docs' code runs, their commands work, and their tables hold."""
 
 import os
 import re
@@ -16,24 +16,42 @@ import voiceanon
 from voiceanon import errors
 from voiceanon.archive.running import run_shard
 
-PAGE = Page(ROOT / "README.md")
-README = PAGE.text
-PYTHON = PAGE.of("python")
-BLOCKS = [
-    pytest.param(block.commands, marks=pytest.mark.slow)
-    if "voiceanon evaluate" in block.commands[0]
-    else block.commands
-    for block in PAGE.of("sh")
-    if block.commands
+# The tour is one walk (test_docs.py); every other block of a page starts from the same folder.
+PAGES = {
+    path.relative_to(ROOT).as_posix(): Page(path)
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if path.name != "tour.md"
+}
+TABLES = {
+    "recipe": "README.md",
+    "exit code": "README.md",
+    "setting": "docs/recipes.md",
+    "rate of the stream": "docs/files.md",
+    "attacker | compares": "docs/measuring.md",
+}
+README, ARCHIVES = PAGES["README.md"].text, PAGES["docs/archives.md"].text
+PYTHON = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name, page in PAGES.items()
+    for number, block in enumerate(page.of("python"), 1)
 ]
-SLURM = re.search(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1]
-KUBERNETES = re.search(r'command: \[sh, -c, "(.*)"\]', README)[1]
-RECIPE = next(block.code for block in PYTHON if "from_toml" in block.code).split('"""')[1]
+COMMANDS = [
+    pytest.param(
+        block.commands,
+        id=f"{name}-{number}",
+        marks=[pytest.mark.slow] if "voiceanon evaluate" in block.code else [],
+    )
+    for name, page in PAGES.items()
+    for number, block in enumerate(page.of("sh"), 1)
+]
+SLURM = re.search(r"^```bash\n(.*?)^```", ARCHIVES, re.MULTILINE | re.DOTALL)[1]
+KUBERNETES = re.search(r'command: \[sh, -c, "(.*)"\]', ARCHIVES)[1]
+RECIPE = re.search(r'from_toml\("""(.*?)"""', PAGES["docs/recipes.md"].text, re.DOTALL)[1]
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A working folder with the recordings and the recipe that the README speaks of."""
+    """A working folder with the recordings and the recipe that the pages speak of."""
     (tmp_path / "recordings").mkdir()
     samples, rate = soundfile.read(SPEECH[0], dtype="float32", frames=48_000)
     soundfile.write(tmp_path / "interview.wav", samples, rate)
@@ -41,8 +59,6 @@ def folder(tmp_path, monkeypatch):
         samples, rate = soundfile.read(path, dtype="float32", frames=48_000)
         soundfile.write(tmp_path / "recordings" / path.name, samples, rate)
     (tmp_path / "flat.toml").write_text(RECIPE)
-    write_corpus(tmp_path / "corpus", range(5))
-    write_corpus(tmp_path / "others", range(20, 24))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     return tmp_path
@@ -50,13 +66,15 @@ def folder(tmp_path, monkeypatch):
 
 def rows_of(heading):
     """The cells of the table whose header begins with `heading`."""
-    table = README[README.index(f"| {heading} |") :].split("\n\n")[0].splitlines()[2:]
+    text = PAGES[TABLES[heading]].text
+    table = text[text.index(f"| {heading} |") :].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in table]
 
 
-def test_the_readme_has_code_of_every_kind():
-    assert sum(not block.needs for block in PYTHON) >= 8
-    assert {block.needs for block in PYTHON if block.needs} == {
+def test_the_manual_has_code_of_every_kind():
+    blocks = [block for page in PAGES.values() for block in page.blocks]
+    assert sum(block.language == "python" and not block.needs for block in blocks) >= 8
+    assert {block.needs for block in blocks if block.needs} == {
         "pandas",
         "datasets",
         "lhotse",
@@ -65,27 +83,47 @@ def test_the_readme_has_code_of_every_kind():
         "dask",
         "pyspark",
     }
-    assert len(BLOCKS) >= 5
-    assert README.count("```python") == len(PYTHON)
+    commands = [block.commands for block in blocks if block.language == "sh"]
+    assert len(commands) >= 5
+    assert all(commands), "a block that no test would run"
+    fences = "\n".join(page.text for page in PAGES.values())
+    assert fences.count("```python") + fences.count("```sh") == len(blocks)
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_a_table_lies_on_one_page(heading):
+    assert [name for name in PAGES if f"\n| {heading} |" in PAGES[name].text] == [TABLES[heading]]
+
+
+def test_the_readme_is_short_and_names_every_page():
+    assert len(README.splitlines()) <= 380, "details belong on a page of docs/"
+    for name in PAGES:
+        assert name == "README.md" or name in README, name
+    index = PAGES["docs/README.md"].text
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "README.md" or index.count(f"]({path.name}): ") == 1, path.name
 
 
 def test_the_attackers_are_those_that_exist():
     from voiceanon.privacy.attackers import all_attackers
 
-    told = {name: sides for name, sides, _ in rows_of("attacker")}
+    told = {name: sides for name, sides, _ in rows_of("attacker | compares")}
     assert list(told) == list(all_attackers())
     for name, attacker in all_attackers().items():
         assert told[name].startswith("original" if attacker.sides[0] == "o" else "anonymized")
 
 
 @pytest.mark.filterwarnings("ignore:PySpark:FutureWarning")  # of pandas to come
-@pytest.mark.parametrize("number", range(len(PYTHON)))
-def test_python_runs(number, folder):
-    run_python(PYTHON[number], f"README.md, example {number + 1}", folder)
+@pytest.mark.parametrize("block", PYTHON)
+def test_python_runs(block, folder, request):
+    run_python(block, request.node.callspec.id, folder)
 
 
-@pytest.mark.parametrize("commands", BLOCKS)
+@pytest.mark.parametrize("commands", COMMANDS)
 def test_commands_end_with_0_one_after_the_other(commands, folder, capsys):
+    if any("corpus/" in command for command in commands):  # seconds to make
+        write_corpus(folder / "corpus", range(5))
+        write_corpus(folder / "others", range(20, 24))
     run_commands(commands, folder, capsys)
 
 
@@ -95,7 +133,7 @@ def test_commands_end_with_0_one_after_the_other(commands, folder, capsys):
     [(SLURM, "SLURM_ARRAY_TASK_ID", 1), (KUBERNETES, "JOB_COMPLETION_INDEX", 0)],
 )
 def test_shards_of_an_array_are_the_whole(script, variable, first, folder):
-    """The scripts of the README, as plain processes that start together, each told its number."""
+    """The scripts of the manual, as plain processes that start together, each told its number."""
     source = archive_runs.make_recordings(folder / "in", 6)
     run = archive_runs.plan(folder, source, "archive")
     whole = archive_runs.twin(run, "whole")
@@ -147,7 +185,7 @@ def test_a_setting_changes_the_result_unless_the_table_says_not_yet(name, value)
     plain = voiceanon.Anonymizer(voiceanon.Recipe(name="a"), secret)(samples, rate)
     other = voiceanon.Anonymizer(voiceanon.Recipe(name="a", **{name: value}), secret)(samples, rate)
     says_unused = bool(re.search(r"not (used )?yet", row[3]))
-    assert says_unused == bool((plain == other).all()), f"the README's row on {name} is out of date"
+    assert says_unused == bool((plain == other).all()), f"the row on {name} is out of date"
 
 
 def test_the_recipes_are_those_that_exist():
@@ -173,6 +211,6 @@ def test_the_latencies_are_the_streams_own():
 
 
 def test_what_the_readme_links_to_exists():
-    check_links(PAGE)
+    check_links(PAGES["README.md"])
     make_targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)(?=`| {2,}#)", README)) <= make_targets
