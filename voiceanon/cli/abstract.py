@@ -9,19 +9,24 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.anonymize import SALVAGE_OPTION, chosen_recipe, read_secret
+from voiceanon.cli.anonymize import chosen_recipe, read_secret
+from voiceanon.cli.options import (
+    AllowUnmeasured,
+    JsonLines,
+    Key,
+    Language,
+    NoCheck,
+    Out,
+    Overwrite,
+    Recordings,
+    Salvage,
+)
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.file_plan import Job, Kind, plan_files
 from voiceanon.files import FileResult
 
-__all__ = ["KEY_OPTION", "abstract"]
-
-KEY_OPTION = typer.Option(
-    "--key",
-    metavar="file:PATH|env:NAME|keyring:SERVICE/USER",
-    help="Where the key of encrypted files comes from: 32 bytes, or 64 hexadecimal digits.",
-)
+__all__ = ["abstract"]
 
 
 class _Level(str, enum.Enum):
@@ -33,17 +38,9 @@ class _Level(str, enum.Enum):
 
 def abstract(
     context: typer.Context,
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="IN...", help="Recordings, and folders that are searched through."),
-    ],
+    inputs: Recordings,
     *,
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", "-o", metavar="OUT", help="A folder; for one recording also a file name."
-        ),
-    ],
+    out: Out,
     level: Annotated[
         _Level,
         typer.Option(
@@ -54,27 +51,17 @@ def abstract(
     recipe: Annotated[
         str, typer.Option(metavar="NAME|FILE.toml", help="How much of the content is kept.")
     ] = "bottleneck",
-    key: Annotated[str | None, KEY_OPTION] = None,
+    key: Key = None,
     secret_file: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="What an accent is drawn from, if the recipe has one."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that are already there.")
-    ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on stdout.")
-    ] = False,
-    no_check: Annotated[
-        bool, typer.Option("--no-check", help="Store without knowing whether the words survived.")
-    ] = False,
-    allow_unmeasured: Annotated[
-        bool, typer.Option("--allow-unmeasured", help="Store what cannot be checked, too.")
-    ] = False,
-    language: Annotated[
-        str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
-    ] = "en",
-    salvage: Annotated[bool, SALVAGE_OPTION] = False,
+    overwrite: Overwrite = False,
+    json_lines: JsonLines = False,
+    no_check: NoCheck = False,
+    allow_unmeasured: AllowUnmeasured = False,
+    language: Language = "en",
+    salvage: Salvage = False,
 ) -> None:
     """Store what was said in recordings, some hundred bits a second, and nothing of the voices.
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voiceanon.cli.detect import MARK_KEY_OPTION
+from voiceanon.cli.options import (
+    AllowUnmeasured,
+    JsonLines,
+    Language,
+    MarkKey,
+    NoCheck,
+    Out,
+    Overwrite,
+    Recordings,
+    Salvage,
+)
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.cli.terminal import note
@@ -22,17 +32,12 @@ if TYPE_CHECKING:
     from voiceanon.recipe import Recipe
 
 __all__ = [
-    "SALVAGE_OPTION",
     "AudioFormat",
     "anonymize",
     "chosen_recipe",
     "make_anonymizer",
     "read_secret",
 ]
-
-SALVAGE_OPTION = typer.Option(
-    "--salvage", help="Do damaged recordings too, as far as they can be decoded; results tell."
-)
 
 
 class AudioFormat(str, enum.Enum):
@@ -44,17 +49,9 @@ class AudioFormat(str, enum.Enum):
 
 def anonymize(
     context: typer.Context,
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="IN...", help="Recordings, and folders that are searched through."),
-    ],
+    inputs: Recordings,
     *,
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", "-o", metavar="OUT", help="A folder; for one recording also a file name."
-        ),
-    ],
+    out: Out,
     recipe: Annotated[
         str, typer.Option(metavar="NAME|FILE.toml", help="How the voice is changed.")
     ] = "default",
@@ -69,31 +66,13 @@ def anonymize(
             "drawn from, to repeat a run. Without it a new secret is drawn and never kept.",
         ),
     ] = None,
-    mark_key: Annotated[str | None, MARK_KEY_OPTION] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that are already there.")
-    ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on stdout.")
-    ] = False,
-    no_check: Annotated[
-        bool,
-        typer.Option("--no-check", help="Deliver without knowing whether the words survived."),
-    ] = False,
-    allow_unmeasured: Annotated[
-        bool,
-        typer.Option(
-            "--allow-unmeasured",
-            help="Deliver what cannot be checked too: hardly any speech, music, other languages.",
-        ),
-    ] = False,
-    language: Annotated[
-        str,
-        typer.Option(
-            metavar="CODE", help="Of the speech, as ISO 639-1; the check of the words knows en."
-        ),
-    ] = "en",
-    salvage: Annotated[bool, SALVAGE_OPTION] = False,
+    mark_key: MarkKey = None,
+    overwrite: Overwrite = False,
+    json_lines: JsonLines = False,
+    no_check: NoCheck = False,
+    allow_unmeasured: AllowUnmeasured = False,
+    language: Language = "en",
+    salvage: Salvage = False,
     allow_unprotected: Annotated[
         bool,
         typer.Option("--allow-unprotected", help="Permit a recipe that protects nobody."),

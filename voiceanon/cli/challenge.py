@@ -9,6 +9,7 @@ import typer
 
 from voiceanon.cli.anonymize import make_anonymizer
 from voiceanon.cli.exit_codes import INTERRUPTED, SOME_FAILED
+from voiceanon.cli.options import JsonLines
 from voiceanon.cli.stage_progress import StageProgress
 from voiceanon.cli.stop_request import StopRequest
 from voiceanon.cli.terminal import complain, note, print_json, printable
@@ -33,9 +34,7 @@ def challenge(
         bool,
         typer.Option("--allow-unprotected", help="Permit a recipe that protects nobody."),
     ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on stdout.")
-    ] = False,
+    json_lines: JsonLines = False,
 ) -> None:
     """Anonymize a data folder of the VoicePrivacy challenge, ready for its evaluation.
 

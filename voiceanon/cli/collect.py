@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voiceanon.cli.abstract import KEY_OPTION
 from voiceanon.cli.anonymize import read_secret
+from voiceanon.cli.options import Key
 from voiceanon.cli.run import first_left_out
 from voiceanon.cli.terminal import print_json, results, stderr
 from voiceanon.errors import InputError, VoiceanonError
@@ -46,7 +46,7 @@ def collect(
         bool,
         typer.Option("--keep-names", help="Call rows by their files' names, not by pseudonyms."),
     ] = False,
-    key: Annotated[str | None, KEY_OPTION] = None,
+    key: Key = None,
     secret_file: Annotated[
         Path | None,
         typer.Option(

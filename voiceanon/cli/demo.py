@@ -11,6 +11,7 @@ import typer
 
 from voiceanon.cli.anonymize import read_secret
 from voiceanon.cli.exit_codes import NOT_PASSED, SOME_FAILED
+from voiceanon.cli.options import Language
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.cli.stage_progress import StageProgress
@@ -55,12 +56,7 @@ def demo(
             "pictures let it be seen.",
         ),
     ] = False,
-    language: Annotated[
-        str,
-        typer.Option(
-            metavar="CODE", help="Of the speech, as ISO 639-1; the check of the words knows en."
-        ),
-    ] = "en",
+    language: Language = "en",
     secret_file: Annotated[
         Path | None,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voiceanon.cli.abstract import KEY_OPTION
+from voiceanon.cli.options import Key
 from voiceanon.cli.terminal import note, print_json, printable, results
 from voiceanon.errors import InputError, VoiceanonError
 
@@ -25,7 +25,7 @@ def describe(
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw units, level and pitch of its first 15 s."),
     ] = None,
-    key: Annotated[str | None, KEY_OPTION] = None,
+    key: Key = None,
     json_line: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show what is inside a description: its size, what made it, and its assessment measures.

@@ -8,17 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from voiceanon.cli.exit_codes import NOT_PASSED, SOME_FAILED
+from voiceanon.cli.options import JsonLines, MarkKey
 from voiceanon.cli.terminal import complain, print_json, printable, results
 from voiceanon.errors import RecordingError
 
-__all__ = ["MARK_KEY_OPTION", "detect"]
-
-MARK_KEY_OPTION = typer.Option(
-    "--mark-key",
-    metavar="file:PATH|env:NAME|keyring:SERVICE/USER",
-    help="Where your own key for the mark comes from: 32 bytes, or 64 hexadecimal digits. "
-    "Without it, everybody's.",
-)
+__all__ = ["detect"]
 
 
 def detect(
@@ -26,10 +20,8 @@ def detect(
         list[Path], typer.Argument(metavar="AUDIO...", help="Recordings, whatever became of them.")
     ],
     *,
-    mark_key: Annotated[str | None, MARK_KEY_OPTION] = None,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on stdout.")
-    ] = False,
+    mark_key: MarkKey = None,
+    json_lines: JsonLines = False,
 ) -> None:
     """Say whether recordings carry the mark that voiceanon writes into every voice it makes.
 

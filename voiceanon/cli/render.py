@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from voiceanon.cli.abstract import KEY_OPTION
 from voiceanon.cli.anonymize import AudioFormat, chosen_recipe, read_secret
-from voiceanon.cli.detect import MARK_KEY_OPTION
+from voiceanon.cli.options import JsonLines, Key, MarkKey, Overwrite
 from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.file_plan import Job, Kind, plan_files
@@ -45,7 +44,7 @@ def render(
     format_: Annotated[
         AudioFormat | None, typer.Option("--format", help="Format of the output; default flac.")
     ] = None,
-    key: Annotated[str | None, KEY_OPTION] = None,
+    key: Key = None,
     secret_file: Annotated[
         Path | None,
         typer.Option(
@@ -54,13 +53,9 @@ def render(
             "run. Without it every run draws others.",
         ),
     ] = None,
-    mark_key: Annotated[str | None, MARK_KEY_OPTION] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that are already there.")
-    ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on stdout.")
-    ] = False,
+    mark_key: MarkKey = None,
+    overwrite: Overwrite = False,
+    json_lines: JsonLines = False,
 ) -> None:
     """Have pseudo-voices speak stored descriptions.
 

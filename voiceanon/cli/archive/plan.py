@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voiceanon.cli.anonymize import SALVAGE_OPTION, AudioFormat, chosen_recipe
+from voiceanon.cli.anonymize import AudioFormat, chosen_recipe
 from voiceanon.cli.archive.run_option import RUN_OPTION, located, run_folder, show_facts
+from voiceanon.cli.options import AllowUnmeasured, Language, NoCheck, Salvage
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
 
@@ -118,16 +119,10 @@ def plan(
         bool,
         typer.Option("--keep-names", help="Call outputs by their recordings, not by pseudonyms."),
     ] = False,
-    no_check: Annotated[
-        bool, typer.Option("--no-check", help="Deliver without knowing whether words survived.")
-    ] = False,
-    allow_unmeasured: Annotated[
-        bool, typer.Option("--allow-unmeasured", help="Deliver what cannot be checked, too.")
-    ] = False,
-    language: Annotated[
-        str, typer.Option(metavar="CODE", help="Of the speech, as ISO 639-1; the check knows en.")
-    ] = "en",
-    salvage: Annotated[bool, SALVAGE_OPTION] = False,
+    no_check: NoCheck = False,
+    allow_unmeasured: AllowUnmeasured = False,
+    language: Language = "en",
+    salvage: Salvage = False,
     owner: Annotated[
         str, typer.Option(metavar="ACCOUNT", help="Account that the bucket DST must belong to.")
     ] = "",
