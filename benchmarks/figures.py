@@ -15,6 +15,7 @@ import speed_plot
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"
 FIGURES = {
     "frontier.svg": frontier_plot.draw,
+    "settings.svg": frontier_plot.draw_settings,
     "road.svg": road_picture.draw,
     "speed.svg": speed_plot.draw,
     "before-after.png": spectrogram_plot.draw,

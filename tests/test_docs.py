@@ -105,6 +105,21 @@ def test_the_frontier_draws_the_results(tmp_path):
     assert figure_style.numbers_of(tmp_path / "again.svg") == drawn
 
 
+def test_the_picture_of_settings_draws_the_results(tmp_path):
+    pytest.importorskip("matplotlib")
+    import figure_style
+    import frontier_plot
+
+    drawn = figure_style.numbers_of(DOCS / "figures" / "settings.svg")
+    assert drawn == frontier_plot.settings_points()
+    assert (
+        sum(label not in ("raw speech", "WORLD copy", "McAdams", "template") for label in drawn)
+        >= 5
+    )
+    frontier_plot.draw_settings(tmp_path / "again.svg")
+    assert figure_style.numbers_of(tmp_path / "again.svg") == drawn
+
+
 def test_a_frontier_of_other_results_is_another(tmp_path):
     import frontier_plot
 

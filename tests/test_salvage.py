@@ -280,7 +280,7 @@ def test_the_program_tells(cut, tmp_path, monkeypatch, capsys):
     assert (second["salvaged"], second["reason"]) == (None, None)
     assert (summary["done"], summary["failed"], summary["salvaged"]) == (2, 0, 1)
     code, out = run("--salvage")
-    assert "1 of those done are salvaged" in " ".join(out.split())
+    assert "1 of those done salvaged" in " ".join(out.split())
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,7 @@ class RunReport:
         self._print_table()
         listed = ", ".join(f"{number} {status}" for status, number in counts.items())
         if self._salvaged():
-            listed += f" ({self._salvaged()} of those done are salvaged: not whole)"
+            listed += f" ({self._salvaged()} of those done salvaged, not whole)"
         results().print(
             f"{listed} · {self.audio_s / 3600:.2f} h of audio in {elapsed_s:.1f} s · "
             f"recipe {self._recipe_name} · {self._said_of_checks()}"
