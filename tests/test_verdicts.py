@@ -343,9 +343,8 @@ def test_a_missing_contour_is_explained(heard, monkeypatch, why, reason) -> None
 
 
 def test_copies_are_looked_for_in_every_original(monkeypatch) -> None:
-    correlations, shares = {"a": 0.3, "b": 0.95}, {"a": 0.0, "b": 0.254}
-    monkeypatch.setattr(measures, "largest_correlation", lambda one, m: correlations[one] * m[0])
-    monkeypatch.setattr(measures, "copied_share", lambda one, made: shares[one] * made[0])
+    found_in = {"a": np.full(1000, 0.3), "b": np.repeat([0.95, 0.2], [254, 746])}
+    monkeypatch.setattr(measures, "stretch_correlations", lambda one, m: found_in[one] * m[0])
     (found,) = measures.copies(pair(), ["a", "b"], LIMITS)
     assert (found.name, found.value) == ("identity.largest_correlation", 0.95)
     assert found.verdict is FAIL
@@ -353,7 +352,7 @@ def test_copies_are_looked_for_in_every_original(monkeypatch) -> None:
     (found,) = measures.copies(pair(), ["a"], LIMITS)
     assert (found.value, found.verdict) == (0.3, PASS)
     assert found.reason == "no stretch is a copy: correlations reach 0.30"
-    correlations["a"] = 0.9
+    found_in["a"][7] = 0.9
     (found,) = measures.copies(pair(), ["a"], LIMITS)
     assert found.verdict is FAIL
     assert found.reason.startswith("0 % of it copies")
