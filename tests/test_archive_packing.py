@@ -237,6 +237,25 @@ def test_a_byte_that_flips_is_found_and_one_recording_made_again(runs, tmp_path_
     assert_undisturbed(folder, wanted)
 
 
+def test_a_tar_file_that_was_touched_is_read_by_the_next_run(runs, tmp_path_factory):
+    """The same size, and whatever time of writing: its time of change tells."""
+    kept, wanted = runs
+    folder = another(kept, tmp_path_factory)
+    go_on(folder)
+    tar = max(destination(folder).rglob("*.tar"), key=lambda path: path.stat().st_size)
+    written_ns = tar.stat().st_mtime_ns
+    _flip(tar)
+    os.utime(tar, ns=(written_ns, written_ns))
+    go_on(folder)
+    assert outputs(folder) == wanted
+    tar.touch()  # no byte is another: nothing is made again, and the ledger learns its time
+    made = tar.stat().st_ino
+    go_on(folder)
+    assert tar.stat().st_ino == made
+    told = {output.changed_ns for row in rows_of(folder).values() for output in row.outputs}
+    assert tar.stat().st_ctime_ns in told
+
+
 @pytest.mark.parametrize("how", ["gone", "shorter", "emptied", "longer", "another's"])
 def test_what_sizes_show_needs_no_verification(runs, tmp_path_factory, how):
     kept, wanted = runs
