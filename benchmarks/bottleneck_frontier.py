@@ -22,7 +22,6 @@ from voiceanon import Recipe
 # The recipe's own setting comes first: every other point differs from it in one thing.
 POINTS: dict[str, dict[str, Any]] = {
     "own": {},
-    "own-statistics": {"content_statistics": "own"},
     "accent-10": {"accent": 0.1},
     "accent-20": {"accent": 0.2},
     "accent-30": {"accent": 0.3},

@@ -31,8 +31,6 @@ class FakeProfiler:
 
 
 class FakeStream:
-    waits = False
-
     def __init__(self, channels, seed):
         self.channels = channels
         self.noise = np.random.default_rng(seed)
@@ -47,9 +45,6 @@ class FakeStream:
 
     def finish(self):
         return self._speak(self.held)
-
-    def finish_in_parts(self):
-        yield self.finish()
 
     def _speak(self, samples):
         result = np.zeros_like(samples)
@@ -69,7 +64,7 @@ class FakeAnonymizer:
     def profiler(self, rate, channels=1):
         return FakeProfiler(rate, channels)
 
-    def stream(self, rate, channels=1, *, profiles=None, recording="", speaker=None, whole=False):
+    def stream(self, rate, channels=1, *, profiles=None, recording="", speaker=None):
         assert len(profiles) == channels
         # As the recipes that draw a voice for each speaker: with a speaker, the recording is moot.
         label = (recording if speaker is None else speaker).encode("utf-8", "surrogatepass")

@@ -17,7 +17,6 @@ from sounds import speech
 
 from voiceanon import _engine, _kernels
 from voiceanon.anonymizer import Anonymizer
-from voiceanon.bottleneck import content_reference_tables, make_content_reference
 from voiceanon.checks.phones import _network, phone_bands
 from voiceanon.coding.content import Content
 from voiceanon.coding.description_code import Tracks
@@ -62,7 +61,6 @@ def _calls() -> dict[str, Callable[[], Any]]:
     spoken = voice.process(removed)
     frames = np.zeros((10, encoder.frame_size), np.float32)
     profile = _engine.SpeakerProfile(engine_model())
-    reference = content_reference_tables()
     bands = phone_bands(speech(0.2))
     envelope = np.ones((20, 65), np.float32)
     positions = np.linspace(0, 19, 30)
@@ -100,7 +98,6 @@ def _calls() -> dict[str, Callable[[], Any]]:
         "SpeakerRemoval": lambda: (removal.process(rows), removal.reset()),
         "SpeakerProfile": updated,
         "ContentEncoder": lambda: begun(encoder, removed),
-        "ContentReference": lambda: make_content_reference(reference),
         "ContentDecoder": lambda: begun(decoder, frames),
         "PseudoVoice": lambda: voice.process(removed),
         "Synthesizer": lambda: begun(synthesizer, spoken, 3_000),

@@ -14,7 +14,6 @@ __all__ = [
     "BottleneckModel",
     "ContentDecoder",
     "ContentEncoder",
-    "ContentReference",
     "Network",
     "PseudoVoice",
     "SpeakerProfile",
@@ -183,17 +182,6 @@ class BottleneckModel(metaclass=_Pybind11Type):
     @property
     def voice_size(self) -> int: ...
 
-@final
-class ContentReference(metaclass=_Pybind11Type):
-    def __init__(
-        self,
-        *,
-        place_mean: Sequence[float],
-        place_covariance: Sequence[float],
-        pitch_shares: Sequence[float],
-        level_shares: Sequence[float],
-    ) -> None: ...
-
 # Frames: digits of a unit | voiced | level in steps of 6 dB | pitch in deviations.
 @final
 class ContentEncoder(metaclass=_Pybind11Type):
@@ -205,9 +193,6 @@ class ContentEncoder(metaclass=_Pybind11Type):
         pitch_levels: int,
         level_steps: int = ...,
         accent: Sequence[float] = ...,
-        reference: ContentReference | None = ...,
-        whole: bool = ...,
-        rounded: bool = ...,
     ) -> None: ...
     @property
     def frame_size(self) -> int: ...

@@ -388,8 +388,7 @@ def abstract(
     for block in blocks:
         profiler.process(block)
     (profile,) = profiler.finish()
-    labels = Labels(secret, recording, None)
-    hearing = Hearing(chosen, checked.rate, profile, labels, 0, whole=True)
+    hearing = Hearing(chosen, checked.rate, profile, Labels(secret, recording, None), 0)
     frames = np.concatenate([*map(hearing.process, blocks), *hearing.finish()])
     return description_of(frames, chosen, len(channel), checked.rate)
 

@@ -118,12 +118,7 @@ class Anonymizer:
             profiles = profiler.finish()
             remembered = profiler.remembered
         stream = self.stream(
-            checked.rate,
-            channels,
-            profiles=profiles,
-            recording=recording,
-            speaker=speaker,
-            whole=True,
+            checked.rate, channels, profiles=profiles, recording=recording, speaker=speaker
         )
         made = np.empty((channels, n), np.float32)
         at = 0
@@ -145,7 +140,6 @@ class Anonymizer:
         profiles: tuple[Profile, ...] | None = None,
         recording: str = "",
         speaker: str | None = None,
-        whole: bool = False,
     ) -> Stream:
         """Return a stream that takes chunks of any size.
 
@@ -160,11 +154,6 @@ class Anonymizer:
             at the template: the first seconds are then protected less.
         recording, speaker : str
             Labels as in `__call__`.
-        whole : bool
-            Whether a recording is heard to its end before it is described in units, so that what is
-            typical of its content is known from the first sound: `Stream.process` then returns
-            nothing, and `Stream.finish_in_parts` everything. Otherwise that adapts as the stream
-            goes. It changes nothing for recipes without units, or with adapting profiles.
 
         Returns
         -------
@@ -187,9 +176,7 @@ class Anonymizer:
                 raise InputError(f"{name} is of type {type(label).__name__}: it must be text")
         secret = fresh_secret() if self._secret is None else self._secret
         labels = Labels(secret, recording, speaker, self._mark_key)
-        return Stream(
-            self.recipe, rate, channels, profiles, labels, whole=whole and self._needs_profiles
-        )
+        return Stream(self.recipe, rate, channels, profiles, labels)
 
     def file(
         self,
@@ -235,7 +222,7 @@ def _spoken(
         yield from stream.speak_remembered(remembered, n)
     else:
         yield from map(stream.process, blocks)
-        yield from stream.finish_in_parts()
+        yield stream.finish()
 
 
 def anonymize(

@@ -20,19 +20,17 @@ __all__ = [
     "FRAME_S",
     "bits_per_second",
     "bottleneck_tables",
-    "content_reference_tables",
     "decoder",
     "draw_accent",
     "encoder",
     "make_bottleneck_model",
-    "make_content_reference",
     "model_name",
     "network_tables",
 ]
 
 FRAME_S = 0.02
 _LEVEL_STEPS = 11  # silence, a pause, and -36 to 12 dB in steps of 6
-_MODELS = Path(__file__).parent / "models"
+_PATH = Path(__file__).parent / "models" / "bottleneck.npz"
 
 Tables = dict[str, npt.NDArray[Any]]
 
@@ -40,7 +38,7 @@ Tables = dict[str, npt.NDArray[Any]]
 @cache
 def bottleneck_tables() -> Tables:
     """Return the arrays of ``models/bottleneck.npz`` by name; see ``models/bottleneck.md``."""
-    with np.load(_MODELS / "bottleneck.npz", allow_pickle=False) as archive:
+    with np.load(_PATH, allow_pickle=False) as archive:
         return {name: np.ascontiguousarray(archive[name]) for name in archive.files}
 
 
@@ -60,31 +58,6 @@ def model_name() -> str:
 @cache
 def _shipped_model() -> _engine.BottleneckModel:
     return make_bottleneck_model(bottleneck_tables())
-
-
-@cache
-def content_reference_tables() -> Tables:
-    """Return the arrays of ``models/content_reference.npz`` by name; see the card beside it."""
-    with np.load(_MODELS / "content_reference.npz", allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-@cache
-def _shipped_reference() -> _engine.ContentReference:
-    return make_content_reference(content_reference_tables())
-
-
-def make_content_reference(tables: Tables) -> _engine.ContentReference:
-    """Return the core's form of how many speakers' content is distributed.
-
-    Parameters
-    ----------
-    tables : dict of str to ndarray
-        Those of ``models/content_reference.npz``; see ``models/content_reference.md``.
-    """
-    return _engine.ContentReference(
-        **{name: [float(value) for value in table.ravel()] for name, table in tables.items()}
-    )
 
 
 def make_bottleneck_model(tables: Tables) -> _engine.BottleneckModel:
@@ -121,9 +94,6 @@ def encoder(
     level_steps: int = 1,
     accent: float = 0.0,
     draws: Draws | None = None,
-    shared: bool = False,
-    whole: bool = False,
-    rounded: bool = True,
 ) -> _engine.ContentEncoder:
     """Return what turns speaker-removed rows into frames of units.
 
@@ -141,25 +111,11 @@ def encoder(
         Spread of the drawn accent.
     draws : Draws, optional
         What it is drawn from; without them there is none.
-    shared : bool
-        Whether places, level and pitch come to be distributed as many speakers' are.
-    whole : bool
-        Whether all is heard before a frame comes out, so that what is typical of the recording is
-        known from the first one; otherwise it adapts.
-    rounded : bool
-        Otherwise frames hold places within ±1 instead of digits, level in dB and pitch as it is.
     """
     model = _shipped_model() if model is None else model
     shares = draw_accent(model.digits, accent, draws) if accent > 0.0 and draws else []
     return _engine.ContentEncoder(
-        model,
-        digits=digits,
-        pitch_levels=pitch_levels,
-        level_steps=level_steps,
-        accent=shares,
-        reference=_shipped_reference() if shared else None,
-        whole=whole,
-        rounded=rounded,
+        model, digits=digits, pitch_levels=pitch_levels, level_steps=level_steps, accent=shares
     )
 
 

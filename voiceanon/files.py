@@ -53,11 +53,6 @@ class _Profiler(_Stage, Protocol):
 
 
 class _Stream(_Stage, Protocol):
-    @property
-    def waits(self) -> bool: ...
-
-    def finish_in_parts(self) -> Iterator[Samples]: ...
-
     def speak_remembered(self, rows: Any, n: int, /) -> Iterator[Samples]: ...
 
 
@@ -76,7 +71,6 @@ class _Anonymizer(Protocol):
         profiles: Any = None,
         recording: str = "",
         speaker: str | None = None,
-        whole: bool = False,
     ) -> _Stream: ...
 
 
@@ -225,12 +219,11 @@ def anonymize_file(
                 profiles=known,
                 recording=label if redraw == 0 else f"{label}#{redraw}",
                 speaker=speaker,
-                whole=True,
             )
             if remembered is None:
                 parts = _spoken_again(reader, stream, gate)
             else:
-                parts = _side_by_side(reader, stream.speak_remembered(remembered, frames), gate)
+                parts = _spoken_at_once(reader, stream, remembered, gate)
             with AudioWriter(destination, rate, channels, frames, overwrite=overwrite) as writer:
                 for rows in parts:
                     writer.write(rows)
@@ -254,21 +247,21 @@ def anonymize_file(
 def _spoken_again(reader: AudioReader, stream: _Stream, gate: Gate | None) -> Iterator[Samples]:
     """Yield what a stream says of a recording that is read and analysed once more."""
     for block in reader.blocks(BLOCK_FRAMES):
-        if gate is not None and not stream.waits:
+        if gate is not None:
             gate.hear(block)
         yield _rows(stream.process(block), reader.channels)
-    rest = stream.finish_in_parts()
-    yield from _side_by_side(reader, rest, gate if stream.waits else None)
+    yield _rows(stream.finish(), reader.channels)
 
 
-def _side_by_side(
-    reader: AudioReader, parts: Iterator[Samples], gate: Gate | None
+def _spoken_at_once(
+    reader: AudioReader, stream: _Stream, remembered: Any, gate: Gate | None
 ) -> Iterator[Samples]:
-    """Yield an output; a gate hears the recording once more beside it, and keeps little of both."""
+    """Yield the same from what the first pass remembers; only a gate hears the recording again."""
     heard = said = 0
     again = iter(()) if gate is None else reader.blocks(BLOCK_FRAMES)
-    for rows in parts:
+    for rows in stream.speak_remembered(remembered, reader.declared_frames):
         said += rows.shape[1]
+        # Side by side, so that the gate keeps little of either.
         while gate is not None and heard < said and (block := next(again, None)) is not None:
             gate.hear(block)
             heard += block.shape[1]

@@ -66,9 +66,6 @@ class Recipe:
         speaker.
     level_steps : int
         With removal ``"bottleneck"``: how many steps of 6 dB level is kept in at once, 1 to 4.
-    content_statistics : {"shared", "own"}
-        With removal ``"bottleneck"``: whether the places of units, level and pitch come to be
-        distributed as many speakers' are, or stay distributed as the speaker's own.
     accent : float
         Spread of the accent that the bottleneck draws for each recording, 0 to 1, where a digit's
         places lie within ±1: it hides the speaker's own in stored units, and costs words.
@@ -120,7 +117,6 @@ class Recipe:
     detail_order: int = _between(12, 1, 128)
     unit_digits: int = _between(6, 1, 6)
     level_steps: int = _between(1, 1, 4)
-    content_statistics: str = _one_of("shared", "shared", "own")
     accent: float = _between(0.0, 0.0, 1.0)
     voice: str = _one_of(
         "drawn",
@@ -274,7 +270,7 @@ class Recipe:
 
 _NAMED: dict[str, dict[str, Any]] = {
     "template": {},
-    "bottleneck": {"version": 2, "removal": "bottleneck", "pitch_levels": 4},
+    "bottleneck": {"removal": "bottleneck", "pitch_levels": 4},
     "resynthesis": {"removal": "none", "pitch_levels": 0, "residual": 1.0},
 }
 

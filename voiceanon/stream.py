@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,6 @@ __all__ = ["Hearing", "Labels", "Stream"]
 
 _VALUE_STEP = 0.125
 _ROWS_AT_ONCE = 200
-_FRAMES_AT_ONCE = 50
 
 Float32 = npt.NDArray[np.float32]
 
@@ -50,24 +49,13 @@ class Hearing:
         Source of the accent.
     channel : int
         Which one; each has draws of its own.
-    whole : bool
-        Whether units, where there are any, come out when all is heard: what is typical of the
-        recording's content is then known from the first one. Otherwise it adapts.
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        rate: int,
-        profile: Profile | None,
-        draws: Labels,
-        channel: int,
-        *,
-        whole: bool = False,
+        self, recipe: Recipe, rate: int, profile: Profile | None, draws: Labels, channel: int
     ) -> None:
         self._band = TEMPLATE_RATE_HZ if recipe.protects else recipe.band_hz
         self._rate = rate
-        self._whole = whole
         self._to_band = Resampler(rate, self._band)
         self._removal: _engine.SpeakerRemoval | None = None
         self._encoder: _engine.ContentEncoder | None = None
@@ -83,14 +71,7 @@ class Hearing:
                 level_steps=recipe.level_steps,
                 accent=recipe.accent,
                 draws=draws.accent(channel),
-                shared=recipe.content_statistics == "shared",
-                whole=whole,
             )
-
-    @property
-    def waits(self) -> bool:
-        """Whether nothing comes out before all is heard."""
-        return self._whole and self._encoder is not None
 
     @property
     def latency_s(self) -> float:
@@ -122,11 +103,8 @@ class Hearing:
         return [last, self.describe(self._analyzer.finish()), *self.describe_rest()]
 
     def describe_rest(self) -> list[Float32]:
-        """Return what was still to be encoded once every row was described, in parts."""
-        if self._encoder is None:
-            return []
-        rest = self._encoder.finish()
-        return [rest[at : at + _FRAMES_AT_ONCE] for at in range(0, len(rest), _FRAMES_AT_ONCE)]
+        """Return what was still to be encoded once every row was described."""
+        return [] if self._encoder is None else [self._encoder.finish()]
 
 
 class Stream(OneThread):
@@ -157,8 +135,6 @@ class Stream(OneThread):
         channels: int,
         profiles: tuple[Profile, ...] | None,
         draws: Labels,
-        *,
-        whole: bool = False,
     ) -> None:
         super().__init__()
         self.rate = rate
@@ -169,16 +145,11 @@ class Stream(OneThread):
             # What a description leaves out, no voice is told of.
             is_described = recipe.removal == "bottleneck"
             own_spread = profile.f0_deviation if profile and not is_described else None
-            self._hearing.append(Hearing(recipe, rate, profile, draws, channel, whole=whole))
+            self._hearing.append(Hearing(recipe, rate, profile, draws, channel))
             self._speaking.append(Speaking(recipe, rate, draws, channel, own_spread))
         self._layout: Layout | None = None
         self._taken = self._given = 0
         self._is_over = False
-
-    @property
-    def waits(self) -> bool:
-        """Whether nothing comes out before all is heard."""
-        return any(hearing.waits for hearing in self._hearing)
 
     @property
     def latency_samples(self) -> int:
@@ -217,27 +188,18 @@ class Stream(OneThread):
                 self._hearing, self._speaking, checked.data, strict=True
             )
         ]
-        return checked.layout.restore(self._next(made, is_last=False))
+        return self._hand_out(made, is_last=False)
 
+    @in_turn
     def finish(self) -> npt.NDArray[Any]:
         """Return the rest, in the form of the chunks."""
-        parts = list(self.finish_in_parts())
-        layout = self._layout or Layout(np.dtype(np.float32), self.channels == 1)
-        return layout.restore(np.concatenate(parts, axis=1))
-
-    def finish_in_parts(self) -> Iterator[Float32]:
-        """Yield the rest in parts, which is everything if the recording is heard whole.
-
-        Yields
-        ------
-        ndarray of float32, shape (channels, m)
-
-        Raises
-        ------
-        StreamStateError
-            If the stream is finished, or another thread is at work in it.
-        """
-        yield from self._speak_rest(self._hear_rest())
+        if self._is_over:
+            raise StreamStateError("this stream is finished: reset it or make another")
+        self._is_over = True
+        made = []
+        for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
+            made.append([*map(speaking.process, hearing.finish()), *speaking.finish(self._taken)])
+        return self._hand_out(made, is_last=True)
 
     def speak_remembered(self, rows: list[Float32], n: int) -> Iterator[Float32]:
         """Yield the whole output from a first pass's rows, instead of `process` and `finish`.
@@ -262,7 +224,7 @@ class Stream(OneThread):
         self._take_all(n)
         for at in range(0, max(map(len, rows)), _ROWS_AT_ONCE):
             yield self._speak([heard[at : at + _ROWS_AT_ONCE] for heard in rows])
-        yield from self._speak_rest([hearing.describe_rest() for hearing in self._hearing])
+        yield self._speak_rest()
 
     @in_turn
     def reset(self) -> None:
@@ -281,37 +243,26 @@ class Stream(OneThread):
         self._is_over = True
         self._taken = n
 
+    @in_turn
     def _speak(self, rows: list[Float32]) -> Float32:
-        return self._say(self._describe(rows))
-
-    @in_turn
-    def _describe(self, rows: list[Float32]) -> list[Float32]:
-        pairs = zip(self._hearing, rows, strict=True)
-        return [hearing.describe(heard) for hearing, heard in pairs]
-
-    @in_turn
-    def _hear_rest(self) -> list[list[Float32]]:
-        if self._is_over:
-            raise StreamStateError("this stream is finished: reset it or make another")
-        self._is_over = True
-        return [hearing.finish() for hearing in self._hearing]
-
-    def _speak_rest(self, heard: list[list[Float32]]) -> Iterator[Float32]:
-        for parts in zip(*heard, strict=True):
-            yield self._say(parts)
-        yield self._say_last()
-
-    @in_turn
-    def _say(self, parts: Sequence[Float32]) -> Float32:
         made = [
-            [speaking.process(part)] for speaking, part in zip(self._speaking, parts, strict=True)
+            [speaking.process(hearing.describe(heard))]
+            for hearing, speaking, heard in zip(self._hearing, self._speaking, rows, strict=True)
         ]
         return self._next(made, is_last=False)
 
     @in_turn
-    def _say_last(self) -> Float32:
-        made = [speaking.finish(self._taken) for speaking in self._speaking]
+    def _speak_rest(self) -> Float32:
+        made = []
+        for hearing, speaking in zip(self._hearing, self._speaking, strict=True):
+            rest = map(speaking.process, hearing.describe_rest())
+            made.append([*rest, *speaking.finish(self._taken)])
         return self._next(made, is_last=True)
+
+    def _hand_out(self, made: list[list[Float32]], *, is_last: bool) -> npt.NDArray[Any]:
+        """The next samples, in the form of the chunks."""
+        layout = self._layout or Layout(np.dtype(np.float32), self.channels == 1)
+        return layout.restore(self._next(made, is_last=is_last))
 
     def _next(self, made: list[list[Float32]], *, is_last: bool) -> Float32:
         """Resampling rounds lengths: what comes out in the end is exactly what went in."""

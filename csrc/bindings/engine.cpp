@@ -28,7 +28,6 @@ using voiceanon::AnalyzerSettings;
 using voiceanon::BottleneckModel;
 using voiceanon::ContentDecoder;
 using voiceanon::ContentEncoder;
-using voiceanon::ContentReference;
 using voiceanon::PseudoVoice;
 using voiceanon::SpeakerProfile;
 using voiceanon::SpeakerRemoval;
@@ -358,26 +357,12 @@ void bind_bottleneck(py::module_& module) {
       .def_property_readonly("digits", &BottleneckModel::digits)
       .def_property_readonly("voice_size", &BottleneckModel::voice_size);
 
-  py::class_<ContentReference, std::shared_ptr<ContentReference>>(module, "ContentReference", "How many speakers' content is distributed.")
-      .def(py::init([](std::vector<float> place_mean, std::vector<float> place_covariance, std::vector<float> pitch_shares, std::vector<float> level_shares) {
-             auto reference = std::make_shared<ContentReference>();
-             reference->place_mean = std::move(place_mean);
-             reference->place_covariance = std::move(place_covariance);
-             reference->pitch_shares = std::move(pitch_shares);
-             reference->level_shares = std::move(level_shares);
-             reference->check();
-             return reference;
-           }),
-           py::kw_only(), py::arg("place_mean"), py::arg("place_covariance"), py::arg("pitch_shares"),
-           py::arg("level_shares"));
-
   py::class_<ContentEncoder>(module, "ContentEncoder", "Speaker-removed rows in, frames of units out.")
-      .def(py::init([](std::shared_ptr<BottleneckModel> model, int digits, int pitch_levels, int level_steps, std::vector<float> accent, std::shared_ptr<ContentReference> reference, bool whole, bool rounded) {
-             return ContentEncoder(std::move(model), {digits, pitch_levels, level_steps, std::move(accent), std::move(reference), whole, rounded});
+      .def(py::init([](std::shared_ptr<BottleneckModel> model, int digits, int pitch_levels, int level_steps, std::vector<float> accent) {
+             return ContentEncoder(std::move(model), {digits, pitch_levels, level_steps, std::move(accent)});
            }),
            py::arg("model"), py::kw_only(), py::arg("digits"), py::arg("pitch_levels"), py::arg("level_steps") = 1,
-           py::arg("accent") = std::vector<float>(), py::arg("reference") = std::shared_ptr<ContentReference>(),
-           py::arg("whole") = false, py::arg("rounded") = true)
+           py::arg("accent") = std::vector<float>())
       .def_property_readonly("frame_size", &ContentEncoder::frame_size)
       .def_property_readonly("lookahead_rows", &ContentEncoder::lookahead_rows)
       .def("reset", &ContentEncoder::reset)

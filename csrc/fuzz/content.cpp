@@ -57,19 +57,6 @@ std::shared_ptr<BottleneckModel> bottleneck_from(fuzz::Input& in) {
   return model;
 }
 
-std::shared_ptr<ContentReference> reference_from(fuzz::Input& in, int digits) {
-  const bool wild = in.upto(7) == 7;
-  auto reference = std::make_shared<ContentReference>();
-  const auto n = static_cast<std::size_t>(wild ? in.upto(7) : digits);
-  reference->place_mean.assign(n, wild ? in.any_float() : 0.1f);
-  reference->place_covariance.assign(n * n, 0.0f);
-  for (std::size_t i = 0; i < n; ++i) reference->place_covariance[i * (n + 1)] = wild ? in.any_float() : 0.3f;
-  reference->pitch_shares.assign(kPitchBins, 1.0f / kPitchBins);
-  reference->level_shares.assign(kLevelBins, 1.0f / kLevelBins);
-  if (wild && in.flag()) reference->pitch_shares[static_cast<std::size_t>(in.upto(kPitchBins - 1))] = in.any_float();
-  return reference;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -81,9 +68,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     settings.pitch_levels = in.upto(300) - 2;
     settings.level_steps = in.upto(6);
     if (in.flag()) settings.accent = in.numbers(static_cast<std::size_t>(model->digits() * (1 + model->digits())), 1.0f);
-    if (in.flag()) settings.reference = reference_from(in, model->digits());
-    settings.whole = in.flag();
-    settings.rounded = in.upto(3) != 3;
     ContentEncoder encoder(model, settings);
     ContentDecoder decoder(model, std::vector<float>(static_cast<std::size_t>(in.upto(4) == 4 ? in.upto(9) : model->voice_size()), 0.3f));
 

@@ -14,9 +14,6 @@ constexpr float kLowestDb = -60.0f, kHighestDb = 12.0f, kSilentDb = -190.0f;
 constexpr float kFaintestStep = -6.0f;  // of speech
 constexpr float kLargestInput = 5.0f;  // deviations, as in training
 constexpr float kLargestPlain = 60.0f;
-constexpr double kFirstRefresh = 25.0, kRefreshGrowth = 1.6;  // frames of speech
-
-bool is_speech(float level_db) { return level_db > 0.5f * (kPauseStep + kFaintestStep) * kLevelStepDb; }
 
 }  // namespace
 
@@ -46,19 +43,12 @@ ContentEncoder::ContentEncoder(std::shared_ptr<const BottleneckModel> model, con
   for (const float share : settings.accent) {
     if (!std::isfinite(share)) throw std::invalid_argument("an accent must be finite");
   }
-  if (settings.reference) {
-    settings.reference->check();
-    if (settings.reference->digits() != model_->digits()) throw std::invalid_argument("the reference is not of the bottleneck's digits");
-    equaliser_.emplace(settings.reference);
-  }
-  next_refresh_ = kFirstRefresh;
+  said_.resize(2 * digits);
 }
 
 void ContentEncoder::reset() {
   network_.reset();
-  for (std::vector<float>* part : {&rows_, &input_, &prosody_, &places_, &waiting_}) part->clear();
-  if (equaliser_) equaliser_->reset();
-  next_refresh_ = kFirstRefresh;
+  for (std::vector<float>* part : {&rows_, &input_, &prosody_, &places_}) part->clear();
 }
 
 void ContentEncoder::process(const float* rows, std::size_t count, std::vector<float>& frames) {
@@ -81,18 +71,6 @@ void ContentEncoder::finish(std::vector<float>& frames) {
   hear();
   network_.finish(places_);
   hand_out(frames);
-  if (!settings_.whole) return;
-  if (equaliser_) equaliser_->refresh();
-  for (std::size_t at = 0; at < waiting_.size(); at += static_cast<std::size_t>(frame_size())) {
-    equalise(waiting_.data() + at);
-    round_off(waiting_.data() + at);
-  }
-  if (frames.empty()) {
-    frames.swap(waiting_);
-  } else {
-    frames.insert(frames.end(), waiting_.begin(), waiting_.end());
-  }
-  waiting_.clear();
 }
 
 // The network hears all frames at once: its weights are read once for them.
@@ -123,80 +101,49 @@ void ContentEncoder::take_frame() {
       *input++ = std::clamp(scaled, -kLargestInput, kLargestInput);
     }
   }
-  level = level < kSilentDb ? kSilentStep * kLevelStepDb : std::clamp(level, kLowestDb, kHighestDb);
-  if (std::nearbyint(level / kLevelStepDb) < kFaintestStep && level > kSilentStep * kLevelStepDb) level = kPauseStep * kLevelStepDb;
-  const bool is_voiced = 2 * voiced_rows >= kRowsPerUnit && is_speech(level);
-  prosody_.push_back(is_voiced ? 1.0f : 0.0f);
-  prosody_.push_back(level);
-  // In this order not even what is no number gets through.
-  const float largest = 0.5f * kPitchSpan;
-  prosody_.push_back(is_voiced ? std::max(-largest, std::min(largest, pitch / static_cast<float>(voiced_rows))) : 0.0f);
-  rows_.clear();
-}
-
-void ContentEncoder::hand_out(std::vector<float>& frames) {
-  const auto digits = static_cast<std::size_t>(model_->digits());
-  const auto size = static_cast<std::size_t>(frame_size());
-  const std::size_t count = places_.size() / (digits + 1);
-  std::vector<float>& out = settings_.whole ? waiting_ : frames;
-  for (std::size_t i = 0; i < count; ++i) {
-    const float* places = places_.data() + i * (digits + 1);
-    float voiced = prosody_[3 * i], level = prosody_[3 * i + 1], pitch = prosody_[3 * i + 2];
-    if (places[digits] > 0.0f && level > kPauseStep * kLevelStepDb) {
-      voiced = pitch = 0.0f;
-      level = kPauseStep * kLevelStepDb;
-    }
-    for (std::size_t d = 0; d < digits; ++d) out.push_back(std::tanh(places[d]));
-    for (const float part : {voiced, level, pitch}) out.push_back(part);
-    float* frame = out.data() + out.size() - size;
-    if (equaliser_ && is_speech(level)) {
-      equaliser_->hear(frame, voiced > 0.5f, level, pitch);
-      if (!settings_.whole && equaliser_->heard() >= next_refresh_) {
-        equaliser_->refresh();
-        next_refresh_ = kRefreshGrowth * equaliser_->heard();
-      }
-    }
-    if (!settings_.whole) {
-      equalise(frame);
-      round_off(frame);
-    }
-  }
-  places_.clear();
-  prosody_.erase(prosody_.begin(), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * count));
-}
-
-void ContentEncoder::equalise(float* frame) {
-  float* prosody = frame + model_->digits();
-  if (equaliser_ && is_speech(prosody[1])) equaliser_->equalise(frame, prosody[0] > 0.5f, prosody[1], prosody[2]);
-}
-
-// Places become digits, decibels become steps, and pitch is kept as finely as was asked for.
-void ContentEncoder::round_off(float* frame) {
-  if (!settings_.rounded) return;
-  const auto digits = static_cast<std::size_t>(model_->digits());
-  float* prosody = frame + digits;
-  const bool is_spoken = is_speech(prosody[1]);
-  if (!settings_.accent.empty()) {
-    said_.assign(frame, frame + digits);
-    speak_otherwise(said_.data(), frame);
-  }
-  for (std::size_t d = 0; d < digits; ++d) {
-    const float half = static_cast<float>(model_->levels[d] / 2);
-    frame[d] = is_spoken && d < static_cast<std::size_t>(settings_.digits) ? std::nearbyint(half * frame[d]) : 0.0f;
-  }
-  float step = std::nearbyint(prosody[1] / kLevelStepDb);
-  if (is_spoken) {
+  float step = std::nearbyint(std::clamp(level, kLowestDb, kHighestDb) / kLevelStepDb);
+  if (step < kFaintestStep) {
+    step = level < kSilentDb ? kSilentStep : kPauseStep;
+  } else if (settings_.level_steps > 1) {
     const auto steps = static_cast<float>(settings_.level_steps);
     step = std::clamp(steps * std::nearbyint(step / steps), kFaintestStep, std::nearbyint(kHighestDb / kLevelStepDb));
   }
-  prosody[1] = step;
-  float pitch = std::clamp(prosody[2], -0.5f * kPitchSpan, 0.5f * kPitchSpan);
+  const bool is_voiced = 2 * voiced_rows >= kRowsPerUnit && step >= kFaintestStep;
+  pitch = is_voiced ? pitch / static_cast<float>(voiced_rows) : 0.0f;
   if (settings_.pitch_levels > 0) {
     const float width = kPitchSpan / static_cast<float>(settings_.pitch_levels);
     const auto highest = static_cast<float>(settings_.pitch_levels / 2);
     pitch = width * std::clamp(std::nearbyint(pitch / width), -highest, highest);
   }
-  prosody[2] = pitch;
+  prosody_.push_back(is_voiced ? 1.0f : 0.0f);
+  prosody_.push_back(step);
+  prosody_.push_back(pitch);
+  rows_.clear();
+}
+
+void ContentEncoder::hand_out(std::vector<float>& frames) {
+  const auto digits = static_cast<std::size_t>(model_->digits());
+  const std::size_t count = places_.size() / (digits + 1);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float* places = places_.data() + i * (digits + 1);
+    float voiced = prosody_[3 * i], step = prosody_[3 * i + 1], pitch = prosody_[3 * i + 2];
+    if (places[digits] > 0.0f && step > kPauseStep) {
+      voiced = pitch = 0.0f;
+      step = kPauseStep;
+    }
+    float* bounded = said_.data();
+    float* accented = bounded + digits;
+    for (std::size_t d = 0; d < digits; ++d) bounded[d] = accented[d] = std::tanh(places[d]);
+    if (!settings_.accent.empty()) speak_otherwise(bounded, accented);
+    for (std::size_t d = 0; d < digits; ++d) {
+      const float half = static_cast<float>(model_->levels[d] / 2);
+      const bool is_kept = step >= kFaintestStep && d < static_cast<std::size_t>(settings_.digits);
+      frames.push_back(is_kept ? std::nearbyint(half * accented[d]) : 0.0f);
+    }
+    for (const float part : {voiced, step, pitch}) frames.push_back(part);
+  }
+  places_.clear();
+  prosody_.erase(prosody_.begin(), prosody_.begin() + static_cast<std::ptrdiff_t>(3 * count));
 }
 
 // A constant accent: all of a recording's sounds lie elsewhere, as another speaker's do.

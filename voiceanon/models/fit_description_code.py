@@ -39,8 +39,8 @@ Heard = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
 
-def read_recordings(root: Path) -> Iterator[tuple[Heard, int]]:
-    """Read up to a dozen utterances of every speaker below `root`: samples, and their rate."""
+def read_speech(root: Path) -> Iterator[Heard]:
+    """Describe up to a dozen utterances of every speaker below `root`, pitch left as it is."""
     import soundfile
 
     for table in sorted(root.glob("*/metadata.csv")):
@@ -52,7 +52,7 @@ def read_recordings(root: Path) -> Iterator[tuple[Heard, int]]:
             step = max(1, len(paths) // UTTERANCES_A_SPEAKER)
             for path in paths[::step][:UTTERANCES_A_SPEAKER]:
                 samples, rate = soundfile.read(table.parent / path, dtype="float32")
-                yield samples, rate
+                yield heard(samples, rate)
 
 
 def heard(samples: Heard, rate: int) -> Heard:
@@ -61,7 +61,7 @@ def heard(samples: Heard, rate: int) -> Heard:
     profiler.process(samples)
     (profile,) = profiler.finish()
     recipe = replace(Recipe.named("bottleneck"), name="unquantised", pitch_levels=0)
-    hearing = Hearing(recipe, rate, profile, Labels(bytes(32), "", None), 0, whole=True)
+    hearing = Hearing(recipe, rate, profile, Labels(bytes(32), "", None), 0)
     frames: Heard = np.concatenate([hearing.process(samples), *hearing.finish()])
     return frames
 
@@ -134,7 +134,7 @@ def main() -> None:
     output = Path(__file__).parent / "description_code.npz"
     parser.add_argument("-o", "--output", type=Path, default=output)
     arguments = parser.parse_args()
-    speech = [heard(samples, rate) for samples, rate in read_recordings(arguments.speech)]
+    speech = list(read_speech(arguments.speech))
     tables = fit(speech)
     np.savez_compressed(arguments.output, **tables)  # type: ignore[arg-type]
     minutes = sum(map(len, speech)) / 50 / 60

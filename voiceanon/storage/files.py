@@ -274,7 +274,7 @@ def _described(
     for block in passes.blocks():
         profiler.process(block)
     hearing = [
-        Hearing(recipe, reader.rate, profile, labels, channel, whole=True)
+        Hearing(recipe, reader.rate, profile, labels, channel)
         for channel, profile in enumerate(with_own(known[: reader.channels], profiler.finish()))
     ]
     frames: list[list[Samples]] = [[] for _ in hearing]

@@ -4,10 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
-#include "voiceanon/content_equaliser.hpp"
 #include "voiceanon/convolution_stack.hpp"
 #include "voiceanon/template_model.hpp"
 
@@ -38,11 +36,6 @@ struct EncoderSettings {
   int level_steps = 1;    // of 6 dB, that level is kept in
   // Of every digit a shift, then a share of each digit, added before rounding; empty: none.
   std::vector<float> accent;
-  // What places, level and pitch are made to be distributed as; none: they stay the speaker's own.
-  std::shared_ptr<const ContentReference> reference;
-  // Whether the recording is heard to its end before a frame is handed out, so that all frames are equalised alike.
-  bool whole = false;
-  bool rounded = true;    // otherwise frames hold places within +-1, decibels and deviations, as they are heard
 };
 
 // Frame layout: digits, each a whole number around 0 | voiced (0 or 1) | level in steps of 6 dB | pitch in deviations.
@@ -55,7 +48,7 @@ class ContentEncoder {
   void reset();
   // Rows of SpeakerRemoval; appends the frames that became final.
   void process(const float* rows, std::size_t count, std::vector<float>& frames);
-  // Appends the rest, which is everything where the recording is heard whole: one frame for every four rows begun.
+  // Appends the rest: one frame for every four rows begun.
   void finish(std::vector<float>& frames);
 
   int row_size() const { return 3 + model_->voices->values; }
@@ -66,21 +59,16 @@ class ContentEncoder {
   void take_frame();
   void hear();
   void hand_out(std::vector<float>& frames);
-  void equalise(float* frame);
-  void round_off(float* frame);
   void speak_otherwise(const float* bounded, float* accented) const;
 
   std::shared_ptr<const BottleneckModel> model_;
   EncoderSettings settings_;
   ConvolutionStack network_;
-  std::optional<ContentEqualiser> equaliser_;
-  double next_refresh_ = 0.0;    // frames of speech after which the equaliser looks again
   std::vector<float> rows_;      // of a frame that is not whole yet
   std::vector<float> input_;     // of whole frames that the network has not heard
-  std::vector<float> prosody_;   // voiced, level in dB, pitch of frames that are in the network
+  std::vector<float> prosody_;   // voiced, level, pitch of frames that are in the network
   std::vector<float> places_;    // what the network gave: digits, and whether it is a pause
-  std::vector<float> waiting_;   // frames of a recording that is heard whole, not rounded yet
-  std::vector<float> said_;      // a frame's places before an accent
+  std::vector<float> said_;      // a frame's places within +-1, and with the accent
 };
 
 }  // namespace voiceanon
