@@ -216,10 +216,12 @@ class AudioWriter:
 
     def _round(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
         """Interleaved 16-bit samples, shape (n, channels)."""
-        values = np.ascontiguousarray(samples.T, dtype=np.float32) * np.float32(_FULL_SCALE)
+        values = np.empty(samples.shape[::-1], np.float32)
+        np.multiply(samples.T, np.float32(_FULL_SCALE), out=values)
         silent = values == 0.0
         values += self._triangular(values.size).reshape(values.shape)
-        values[silent] = 0.0
+        if silent.any():
+            values[silent] = 0.0
         np.rint(values, out=values)
         np.clip(values, -_FULL_SCALE, _FULL_SCALE - 1, out=values)
         rounded: npt.NDArray[np.int16] = values.astype("<i2")
@@ -234,9 +236,11 @@ class AudioWriter:
         if missing > 0:
             # `random_raw` is a fixed stream in every NumPy; each 64-bit word makes two values.
             words = self._dither.random_raw((missing + 1) // 2).astype("<u8", copy=False)
-            halves = words.view("<u2").astype(np.float32)
-            fresh = (halves[0::2] - halves[1::2]) * np.float32(2.0**-16)
-            self._spare = np.concatenate([self._spare, fresh])
+            pairs = words.view("<u4")  # of 16-bit halves; as integers, several at once
+            steps = ((pairs & np.uint32(0xFFFF)) - (pairs >> np.uint32(16))).view("<i4")
+            fresh = steps.astype(np.float32)
+            fresh *= np.float32(2.0**-16)
+            self._spare = np.concatenate([self._spare, fresh]) if self._spare.size else fresh
         taken, self._spare = self._spare[:count], self._spare[count:]
         return taken
 
