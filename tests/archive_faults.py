@@ -37,11 +37,13 @@ def make_poisoned_late(settings):
     """Return work that is killed by talk-1.wav when another may be at work beside it."""
     good = make_good_work(settings)
 
+    def die():
+        os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(LONG_S)
+
     def do(job, tell):
         rest = good(job, tell)
-        if job.entry.name == "talk-1.wav":
-            return Rest(lambda: os.kill(os.getpid(), signal.SIGSEGV))
-        return rest
+        return Rest(die) if job.entry.name == "talk-1.wav" else rest
 
     return do
 

@@ -35,6 +35,7 @@ STOP_WITHIN_S = 8.0
 """From asking a worker to stop until it is killed."""
 
 _POLL_S = 1.0
+_START_S = 180.0  # of a process, at most: what it imports may come from a busy disk
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -142,11 +143,8 @@ class Pool:
                     on_progress(worker.jobs[number].name, value)
                 elif kind == "done":
                     yield worker.jobs.pop(number).name, value
-            now_s = time.monotonic()
             for worker in busy.values():
-                # What came while a result was dealt with has not been heard yet.
-                is_silent = now_s - worker.heard_s > self._stuck_s
-                if worker.jobs and is_silent and not worker.pipe.poll():
+                if worker.jobs and worker.is_stuck(self._stuck_s):
                     why = f"no progress for {self._stuck_s:.0f} s: its worker was stopped"
                     yield from self._lost(worker, Died(why))
 
@@ -223,6 +221,7 @@ class Worker:
         self.jobs: dict[int, Given] = {}
         self.is_free = True
         self._given = 0
+        self._is_up = False
         self.heard_s = time.monotonic()
         self._process: BaseProcess = context.Process(
             target=serve, args=(theirs, make_work, settings), daemon=True
@@ -239,6 +238,12 @@ class Worker:
         """Whether the process is there."""
         return self._process.is_alive()
 
+    def is_stuck(self, stuck_s: float) -> bool:
+        """Whether it has said nothing for so long, its start apart."""
+        silent_s = time.monotonic() - self.heard_s
+        # What came while a result was dealt with has not been heard yet.
+        return silent_s > (stuck_s if self._is_up else _START_S) and not self.pipe.poll()
+
     def give(self, given: Given) -> None:
         """Have it do a job."""
         self._given += 1
@@ -254,8 +259,8 @@ class Worker:
         Returns
         -------
         kind, number, value
-            "progress" and the share; "rest" where only a `Rest` is left; "done" and the result;
-            "died" and `Died`, of no job.
+            "up", of no job, once it can begin; "progress" and the share; "rest" where only a `Rest`
+            is left; "done" and the result; "died" and `Died`, of no job.
 
         Raises
         ------
@@ -272,7 +277,8 @@ class Worker:
                 raise KeyboardInterrupt from None
             how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
             return "died", 0, Died(f"its worker ended {how}")
-        if kind != "progress" and number == self._given:
+        self._is_up = True
+        if kind in ("rest", "done") and number == self._given:
             # A suspect has nothing beside it.
             self.is_free = kind == "done" or not self.jobs[number].is_suspect
         return kind, number, value

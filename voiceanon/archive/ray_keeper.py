@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -69,11 +68,11 @@ class Keeper:
             try:
                 kind, _, value = worker.take()
                 # Of many shares that came meanwhile, the last will do.
-                while kind == "progress" and worker.pipe.poll():
+                while kind in ("up", "progress") and worker.pipe.poll():
                     kind, _, value = worker.take()
             except KeyboardInterrupt:
                 return "lost", "stopped"  # by somebody who stops the node
-        elif time.monotonic() - worker.heard_s > self._stuck_s:
+        elif worker.is_stuck(self._stuck_s):
             kind = "done"
             value = Died(f"no progress for {self._stuck_s:.0f} s: its worker was stopped")
         else:
@@ -82,7 +81,7 @@ class Keeper:
             worker.stop()
             self._worker = None
             return "done", value
-        return ("waiting", None) if kind == "rest" else (kind, value)
+        return ("waiting", None) if kind in ("up", "rest") else (kind, value)
 
     def close(self) -> tuple[str, bool]:
         """Stop the worker; whether it could remove what it had not finished."""

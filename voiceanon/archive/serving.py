@@ -86,6 +86,7 @@ def serve(pipe: Connection, make_work: Callable[[Any], Work], settings: object) 
     try:
         _guard()
         work = make_work(settings)
+        teller.say("up", 0)
         while True:
             number, job = pipe.recv()
             result = work(job, partial(teller.tell, number))
