@@ -57,7 +57,7 @@ class _Teller:
                 raise KeyboardInterrupt
             try:
                 self._pipe.send((kind, number, value))
-            except BaseException:
+            except KeyboardInterrupt:
                 self._is_over = True  # what would come next could not be told from the rest of it
                 raise
 
