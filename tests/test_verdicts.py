@@ -149,6 +149,13 @@ def test_of_parts_the_worst_is_told_with_its_place() -> None:
     assert worst_at([one("a.x", None, None, NOT), one("a.x", 0.5, None, NOT)]) == 1
 
 
+def test_of_parts_that_are_only_told_the_largest_is_shown() -> None:
+    told = [one("a.x", value, verdict=TOLD) for value in (0.2, 0.9, None, 0.9)]
+    assert worst_at(told) == 1
+    assert worst_at(told[2:3]) == 0
+    assert worst_at([one("a.x", 0.1), *told]) == 0  # before what is judged, it gives way
+
+
 def test_groups_stand_in_the_order_of_the_limits() -> None:
     names = ["identity.a", "words.z", "signal.q", "delivery.x", "timing.b", "words.a"]
     ordered = [m.name for m in in_order(one(name, 0.0) for name in names)]
