@@ -30,6 +30,7 @@ from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.opening import open_source
 from voiceanon.archive.run_folder import RunFolder, Shard
 from voiceanon.archive.running import Watcher
+from voiceanon.archive.s3.bucket import Bucket
 from voiceanon.archive.verifying import verify_run
 from voiceanon.errors import DestinationError, InputError, RecordingError, SecretError
 
@@ -257,3 +258,51 @@ def test_verifying_reads_what_waits(runs, tmp_path_factory):  # noqa: F811
     go_on(folder)
     assert_undisturbed(folder, wanted)
     assert waiting(folder) == []
+
+
+# Buckets
+
+
+class Store:
+    """Where objects go; of `refused` none can be put, of `stuck` none removed."""
+
+    def __init__(self, refused=(), stuck=()):
+        self.objects, self.refused, self.stuck = {}, refused, stuck
+
+    def put(self, path, name, _tick):
+        if name in self.refused:
+            raise self.refused[name]
+        self.objects[name] = path.read_bytes()
+
+    def remove_own(self, name):
+        if name in self.stuck:
+            raise DestinationError("cannot be removed")
+        del self.objects[name]
+
+    def get(self, name, _work_folder):
+        raise RecordingError(f"{name} arrives damaged")
+
+
+@pytest.mark.parametrize("error", [DestinationError("is full"), KeyboardInterrupt()])
+def test_of_two_outputs_that_cannot_both_be_put_none_stays(tmp_path, error):
+    made = {suffix: tmp_path / f"made{suffix}" for suffix in (".flac", ".voa")}
+    for suffix, path in made.items():
+        path.write_text(suffix)
+    store = Store({"a/b.voa": error})
+    with pytest.raises(type(error)):
+        Bucket(store).deliver("a/b", made, lambda: None)
+    assert store.objects == {}
+    assert all(path.exists() for path in made.values())  # to be put by the next run
+    store = Store({"a/b.voa": error}, stuck={"a/b.flac"})
+    with pytest.raises(type(error)):  # what went wrong first is what is said
+        Bucket(store).deliver("a/b", made, lambda: None)
+    store = Store()
+    Bucket(store).deliver("a/b", made, lambda: None)
+    assert store.objects == {"a/b.flac": b".flac", "a/b.voa": b".voa"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_object_that_arrives_damaged_is_as_one_that_is_gone(tmp_path):
+    with Bucket(Store()).reading("a/b.flac", tmp_path) as path:
+        assert not path.exists()
+    assert list(tmp_path.iterdir()) == []
