@@ -83,14 +83,15 @@ SANITIZER_LIBRARY = $(shell $(CXX) -print-file-name=libasan.so)
 endif
 SANITIZED := build/sanitize-$(SANITIZE)
 
-# Left out: what needs a server, a browser or a compiler, and what is about memory and signals, of
-# which sanitizers have their own.
+# Left out: what needs a server, a browser or a compiler, what is about memory and signals, of which
+# sanitizers have their own, and what starts processes without their library.
 UNSANITIZED := --ignore tests/test_wheel.py --ignore-glob 'tests/test_s3_*' \
 	--ignore tests/test_archive_ray.py --ignore-glob 'tests/*_browser.py' \
 	--deselect tests/test_archive_faults.py::test_a_recording_that_ends \
 	--deselect tests/test_archive_pool.py::test_a_worker_that_dies \
 	--deselect tests/test_archive_pool.py::test_workers_have_limits \
-	--deselect tests/test_badaudio.py::test_memory_stayed_bounded
+	--deselect tests/test_badaudio.py::test_memory_stayed_bounded \
+	--deselect tests/test_house.py::test_a_simd_level --deselect tests/test_house.py::test_an_unknown
 
 sanitize: build ## the tests on a core built with SANITIZE=address (the default) or thread
 	@mkdir -p $(SANITIZED)
