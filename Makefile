@@ -91,7 +91,8 @@ UNSANITIZED := --ignore tests/test_wheel.py --ignore-glob 'tests/test_s3_*' \
 	--deselect tests/test_archive_pool.py::test_a_worker_that_dies \
 	--deselect tests/test_archive_pool.py::test_workers_have_limits \
 	--deselect tests/test_badaudio.py::test_memory_stayed_bounded \
-	--deselect tests/test_house.py::test_a_simd_level --deselect tests/test_house.py::test_an_unknown
+	--deselect tests/test_house.py::test_a_simd_level --deselect tests/test_house.py::test_an_unknown \
+	--deselect tests/test_recipe.py::test_the_hash_is_the_same_in_every_process
 
 sanitize: build ## the tests on a core built with SANITIZE=address (the default) or thread
 	@mkdir -p $(SANITIZED)
