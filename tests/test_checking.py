@@ -52,7 +52,7 @@ def test_a_recording_against_itself_passes_everything_but_identity() -> None:
     original = speech(4.0)
     report = checked(original, original)
     assert report.verdict is Verdict.FAIL
-    assert [m.name for m in report.measures if m.verdict is not Verdict.PASS] == [
+    assert [m.name for m in report.measures if m.verdict not in (Verdict.PASS, Verdict.TOLD)] == [
         "identity.largest_correlation"
     ]
     assert report["identity.largest_correlation"].value == pytest.approx(1.0, abs=1e-6)
@@ -173,7 +173,8 @@ def test_no_recogniser_leaves_phones_and_another_language_nothing(
         is_weak = True
 
     told = voiceanon.check(original, original[::-1].copy(), RATE, recogniser=Weak())
-    assert told["words.lost_percent"].verdict is Verdict.PASS  # it does not judge
+    assert told["words.lost_percent"].verdict is Verdict.TOLD
+    assert told["words.lost_percent"].value > 25.0  # who may judge would hold it
     assert told["words.agreement"].verdict is not Verdict.PASS
     german = voiceanon.check(original, made, RATE, recogniser=Weak(), language="de")
     assert german.verdict is Verdict.NOT_MEASURED
@@ -220,12 +221,12 @@ def test_other_rates_and_dtypes_are_taken_and_wrong_shapes_refused() -> None:
     assert voiceanon.check(original, bad, rate).verdict is Verdict.FAIL
 
 
-@given(st.lists(st.sampled_from(list(Verdict)), min_size=1))
-def test_the_worst_verdict_is_the_verdict(found: list[Verdict]) -> None:
+@given(st.lists(st.sampled_from(list(Verdict))))
+def test_the_worst_verdict_is_the_verdict_and_what_is_told_is_none(found: list[Verdict]) -> None:
     order = ["pass", "not measured", "hold", "fail"]
     measures = [Measure("a.b", None, None, verdict, "") for verdict in found]
-    assert str(overall(measures)) == max(map(str, found), key=order.index)
-    assert overall([]) is Verdict.NOT_MEASURED
+    judged = [str(verdict) for verdict in found if verdict is not Verdict.TOLD]
+    assert str(overall(measures)) == max(judged, key=order.index, default="not measured")
 
 
 @given(st.floats(allow_nan=True), st.floats(0, 1), st.floats(1, 2), st.booleans())
@@ -253,7 +254,7 @@ def test_a_speaker_model_tells_how_alike_voices_are() -> None:
     one, other = (Loudness().embed(part) for part in (original, made))
     expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
     assert similarity.value == pytest.approx(expected, abs=1e-6)
-    assert similarity.verdict is Verdict.PASS
+    assert similarity.verdict is Verdict.TOLD
     assert similarity.judge == "stand-in"
     assert checked(original, 0 * made, speaker_model=Loudness())[similarity.name].value is None
     with pytest.raises(KeyError):

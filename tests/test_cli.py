@@ -357,6 +357,24 @@ def test_doctor_says_what_is_wrong(fake, monkeypatch, damage):
     assert fake("doctor")[0] == 1
 
 
+def test_doctor_says_which_codecs_are_missing_and_who_changes_its_input(fake, monkeypatch):
+    def changes(self, samples, rate):
+        samples *= 0.5
+        return np.zeros_like(samples)
+
+    monkeypatch.setattr(FakeAnonymizer, "__call__", changes)
+    usual = soundfile.available_formats()
+    monkeypatch.setattr(
+        soundfile, "available_formats", lambda: {k: v for k, v in usual.items() if k != "MP3"}
+    )
+    code, out, _ = fake("doctor", "--json")
+    assert code == 1
+    (report,) = json_lines(out)
+    told = {check["name"]: check["detail"] for check in report["checks"] if not check["ok"]}
+    assert told["self-test"] == "RuntimeError: the input array was changed"
+    assert any("libsndfile lacks" in detail and "MP3" in detail for detail in told.values())
+
+
 # From here on, the engine itself.
 
 

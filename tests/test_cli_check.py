@@ -11,6 +11,7 @@ from sounds import DATA, clip
 from test_cli import voiceanon  # noqa: F401 (a fixture)
 
 import voiceanon as package
+from voiceanon.checks.transcript import Transcript
 
 NAME = "2300-131720-0038.flac"
 JUDGE = ("--recogniser", "cli_check_words:count")
@@ -27,7 +28,7 @@ def output(tmp_path: Path) -> Path:
 def test_a_good_output_passes(voiceanon, output):  # noqa: F811
     code, out, err = voiceanon("check", DATA / NAME, output, *JUDGE)
     assert code == 0
-    assert "pass: every measure passes" in out
+    assert "pass: every judged measure passes" in out
     assert not err
     code, out, _ = voiceanon("check", DATA / NAME, output, *JUDGE, "--json")
     assert code == 0
@@ -36,6 +37,31 @@ def test_a_good_output_passes(voiceanon, output):  # noqa: F811
     assert told["verdict"] == "pass"
     for measure in told["measures"].values():
         assert set(measure) == {"value", "limit", "verdict", "reason", "judge"}
+
+
+def test_what_is_told_is_not_called_a_pass(voiceanon, output, monkeypatch):  # noqa: F811
+    class Weak:
+        """Mishears every word of the second recording that it is given."""
+
+        name, version, is_weak = "small ears", "1", True
+
+        def __init__(self) -> None:
+            self.words = iter(("rain falls on roofs", "rain falls in rivers"))
+
+        def transcribe(self, samples):
+            return Transcript(next(self.words))
+
+    monkeypatch.setattr("voiceanon.checks.checking.find_recogniser", lambda: (Weak(), ""))
+    code, out, _ = voiceanon("check", DATA / NAME, output, "--speaker-model", "none")
+    told = " ".join(out.split())
+    assert code == 0
+    assert "words.lost_percent told it hears 50 % of 4 words otherwise (small ears," in told
+    assert "original): told, not judged" in told
+    assert told.endswith("pass: every judged measure passes")
+    _, out, _ = voiceanon("check", DATA / NAME, output, "--speaker-model", "none", "--json")
+    measures = json.loads(out)["measures"]
+    assert {m["verdict"] for m in measures.values() if m["limit"] is None} == {"told"}
+    assert measures["words.lost_percent"]["verdict"] == "told"
 
 
 def test_a_copy_fails_with_exit_code_4(voiceanon):  # noqa: F811

@@ -126,6 +126,21 @@ def test_a_librispeech_tree_at_any_depth(tmp_path):
         assert "The folders are a LibriSpeech tree: speaker, then chapter." in corpus.notes
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("84-1.trans.txt", b"84-1-0000 GO ON\n84-1-0001\n", "line 2 of 84-1.trans.txt is no"),
+        ("84-1.trans.txt", b"84-1-0000 \xff\n", "84-1.trans.txt is not UTF-8"),
+        ("84-1-0000.txt", b"\xff\xfe", "84-1-0000.txt is not UTF-8"),
+        ("84-1-0000.txt", b"a " * 40_000, "larger than 64 KiB"),
+    ],
+)
+def test_a_transcript_that_is_none_is_refused_by_name(tmp_path, name, content, said):
+    touch(tmp_path / "84" / "1" / "84-1-0000.flac")
+    touch(tmp_path / "84" / "1" / name, content)
+    assert said in message(tmp_path)
+
+
 def test_folders_between_are_sessions_unless_all_are_called_alike(tmp_path):
     for name in ("anna/mon/1.wav", "anna/tue/1.wav", "bert/mon/2.wav"):
         touch(tmp_path / "days" / name)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import soundfile
 from synthetic_people import utterance, write_corpus
 from test_cli import json_lines, voiceanon  # noqa: F401 (a fixture)
 
+from voiceanon.checks.recognisers import WHISPER_FOLDER
 from voiceanon.errors import InputError
-from voiceanon.privacy import Settings, evaluate, read_corpus
+from voiceanon.privacy import Settings, evaluate, evaluation, read_corpus
 from voiceanon.privacy import attackers as attackers_module
 from voiceanon.recipe import Recipe
 
@@ -207,6 +209,53 @@ def test_unreadable_recordings_are_left_out_and_named(corpora, tmp_path) -> None
     assert "p1-0" in note
     assert "silent" in note
     assert found["corpus"]["recordings"] == 37
+
+
+def test_a_corpus_of_which_nothing_can_be_read_is_refused_with_a_reason(tmp_path) -> None:
+    folder = write_corpus(tmp_path / "dev", range(1), each=2)
+    for path in folder.rglob("*.wav"):
+        soundfile.write(path, np.zeros(24_000), 16_000)
+    with pytest.raises(
+        InputError, match="no recording of the corpus can be read; .*p0-0: is silent"
+    ):
+        evaluate(read_corpus(folder), tmp_path, quick())
+    assert not list(tmp_path.rglob("*.html"))
+
+
+def test_words_are_heard_and_descriptions_are_measured_where_asked(tmp_path) -> None:
+    folder = write_corpus(tmp_path / "dev", range(2), each=2)
+    wanted = {"recipes": (Recipe.named("bottleneck"),), "baselines": (), "attackers": ("waveform",)}
+    found = evaluate(
+        read_corpus(folder), tmp_path, quick(**wanted, recogniser="cli_check_words:count")
+    )
+    (made,) = found["variants"]
+    assert made["words"]["utterances"] == 4
+    assert made["words"]["references"] == ["recogniser's text of the original"]
+    assert 0 <= made["words"]["wer_percent"][0] <= 100
+    described = made["description"]
+    assert described["recordings"] == 4
+    assert described["bits_per_second"] > described["entropy_bits_per_second"] > 0
+    assert found["models"]["recogniser"]["name"] == "cli_check_words:count"
+    kept = list((tmp_path / "cache").rglob("words-*/*/*.json"))
+    assert len(kept) == 8  # four recordings before and after: an interrupted run hears none again
+
+
+@pytest.mark.parametrize(
+    ("spec", "named", "found"),
+    [
+        ("none", "", None),
+        ("whisper:models/base", "", "models/base"),
+        ("auto", "models/tiny", "models/tiny"),
+        ("pocketsphinx", "models/tiny", None),
+    ],
+)
+def test_the_whisper_model_that_judges_words_drives_clones(monkeypatch, spec, named, found) -> None:
+    monkeypatch.setenv(WHISPER_FOLDER, named)
+    run = SimpleNamespace(_settings=quick(recogniser=spec))
+    options = evaluation._Run._attackers_options(run)
+    assert options.get("whisper_folder") == found
+    own = SimpleNamespace(_settings=quick(recogniser=spec, options={"whisper_folder": "own"}))
+    assert evaluation._Run._attackers_options(own)["whisper_folder"] == "own"
 
 
 class Oracle:

@@ -21,7 +21,7 @@ from voiceanon.checks.measures import (
 )
 from voiceanon.checks.verdicts import CheckReport, Limit, Measure, Verdict, judged, overall
 
-PASS, NOT, HOLD, FAIL = Verdict.PASS, Verdict.NOT_MEASURED, Verdict.HOLD, Verdict.FAIL
+TOLD, PASS, NOT, HOLD, FAIL = Verdict
 CEILING, FLOOR = Limit(1.0, 2.0), Limit(0.5, 0.25, is_floor=True)
 NAN = float("nan")
 
@@ -62,12 +62,12 @@ def test_what_is_judged_tells_value_or_why_there_is_none() -> None:
     assert judged("a.b", 1.234, CEILING, "it is {:.1f}", **judge) == Measure(
         "a.b", 1.234, CEILING, HOLD, "it is 1.2", "who"
     )
-    assert judged("a.b", 9.0, None, "it is {:.0f}") == Measure("a.b", 9.0, None, PASS, "it is 9")
+    assert judged("a.b", 9.0, None, "it is {:.0f}") == Measure("a.b", 9.0, None, TOLD, "it is 9")
     assert judged("a.b", None, CEILING, "{}", **judge) == Measure(
         "a.b", None, CEILING, NOT, "why not", "who"
     )
     assert judged("a.b", None, None, "{}", **judge) == Measure(
-        "a.b", None, None, PASS, "why not", "who"
+        "a.b", None, None, TOLD, "why not", "who"
     )
     assert judged("a.b", None, None, "{}").reason == ""
 
@@ -79,6 +79,8 @@ def test_the_worst_verdict_counts_and_nothing_measured_is_no_pass() -> None:
         assert overall(found) is verdict
         assert overall(found[::-1]) is verdict
     assert overall([]) is NOT
+    assert overall([one("x", 1.0, verdict=TOLD)]) is NOT
+    assert overall([one("x", 1.0, verdict=TOLD), one("y", 1.0)]) is PASS
 
 
 def test_a_report_says_why_once() -> None:
@@ -93,7 +95,7 @@ def test_a_report_says_why_once() -> None:
     assert report["timing.d"] is parts[3]
     with pytest.raises(KeyError, match=r"timing\.e"):
         report["timing.e"]
-    assert CheckReport(PASS, (parts[3],)).reason == "every measure passes"
+    assert CheckReport(PASS, (parts[3],)).reason == "every judged measure passes"
     assert report.as_dict() == {
         "verdict": "fail",
         "reason": "bad; worse",
@@ -128,7 +130,7 @@ def test_a_report_says_why_once() -> None:
             },
         },
     }
-    assert [str(v) for v in Verdict] == ["pass", "not measured", "hold", "fail"]
+    assert [str(v) for v in Verdict] == ["told", "pass", "not measured", "hold", "fail"]
 
 
 def test_of_parts_the_worst_is_told_with_its_place() -> None:
@@ -145,6 +147,13 @@ def test_of_parts_the_worst_is_told_with_its_place() -> None:
     assert worst_at([one("a.x", 99.0, CEILING), one("a.x", None, CEILING, NOT)]) == 1
     assert worst_at([one("a.x", -1.0, None, NOT), one("a.x", None, None, NOT)]) == 1
     assert worst_at([one("a.x", None, None, NOT), one("a.x", 0.5, None, NOT)]) == 1
+
+
+def test_of_parts_that_are_only_told_the_largest_is_shown() -> None:
+    told = [one("a.x", value, verdict=TOLD) for value in (0.2, 0.9, None, 0.9)]
+    assert worst_at(told) == 1
+    assert worst_at(told[2:3]) == 0
+    assert worst_at([one("a.x", 0.1), *told]) == 0  # before what is judged, it gives way
 
 
 def test_groups_stand_in_the_order_of_the_limits() -> None:
@@ -205,13 +214,13 @@ def test_a_few_pauses_are_told_and_not_judged() -> None:
         (kept,) = [m for m in tally.measures(LIMITS) if m.name == "timing.pauses_kept"]
         assert kept.limit == limit
         assert kept.value == 0.0
-        assert kept.verdict is (PASS if limit is None else FAIL)
+        assert kept.verdict is (TOLD if limit is None else FAIL)
 
 
 def test_speech_without_a_pause_is_not_unmeasured_but_silence_is() -> None:
     no_pause = pair(timing=timing(pauses=0, pauses_kept=None))
     (kept,) = [m for m in Tally().add(no_pause).measures(LIMITS) if m.name == "timing.pauses_kept"]
-    assert (kept.value, kept.verdict, kept.reason) == (None, PASS, "no pauses")
+    assert (kept.value, kept.verdict, kept.reason) == (None, TOLD, "no pauses")
     silent = pair(
         sounds_s=0.0,
         timing=None,
@@ -317,7 +326,7 @@ def test_without_limits_phones_are_told_alone(heard, monkeypatch) -> None:
     told = SimpleNamespace(mean=0.1, worst=0.1, confidence=0.9, speech_s=3.0)
     monkeypatch.setattr(measures, "agreement", lambda before, after: told)
     found = {m.name: m for m in measures._agreement(pair(), limits, "")}
-    assert found["words.agreement"].verdict is PASS
+    assert found["words.agreement"].verdict is TOLD
     assert found["words.agreement"].limit is None
 
 
@@ -329,7 +338,7 @@ def test_what_is_silent_is_not_measured(heard) -> None:
     for name in ("signal.level_dbfs", "signal.bandwidth_hz"):
         assert (found[name].verdict, found[name].reason) == (NOT, "the output is silent")
     pitch = found["delivery.f0_contour_r"]
-    assert (pitch.value, pitch.limit, pitch.verdict) == (None, None, PASS)
+    assert (pitch.value, pitch.limit, pitch.verdict) == (None, None, TOLD)
 
 
 @pytest.mark.parametrize(

@@ -152,12 +152,17 @@ def _words(pair: Pair, transcript: str, judge: Recogniser | None, missing: str) 
     if row.anonymized.words >= _LEAST_WORDS:
         own = 0 if row.original is None else row.original.word_errors
         lost = 100.0 * max(0, row.anonymized.word_errors - own) / row.anonymized.words
+    # A weak recogniser mishears too much to hold an output that the phones let pass.
+    limit = None if judge.is_weak else LIMITS[name]
+    if judge.is_weak:
+        said = f"it hears {{:.0f}} % of {row.anonymized.words} words otherwise"
+    else:
+        said = f"{{:.0f}} % of {row.anonymized.words} words are lost"
     return judged(
         name,
         lost,
-        # A weak recogniser mishears too much to hold an output that the phones let pass.
-        None if judge.is_weak else LIMITS[name],
-        f"{{:.0f}} % of {row.anonymized.words} words are lost",
+        limit,
+        said,
         missing=f"{row.anonymized.words} words were heard in the original: too few to judge",
         judge=f"{judge.name}, against the {row.reference}",
     )

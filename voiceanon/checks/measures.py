@@ -315,4 +315,4 @@ def worst_at(measures: Sequence[Measure]) -> int:
 
     verdict = overall(measures)
     among = [at for at, measure in enumerate(measures) if measure.verdict is verdict]
-    return max(among, key=badness)
+    return max(among or range(len(measures)), key=badness)  # none where all are only told

@@ -11,8 +11,9 @@ __all__ = ["CheckReport", "Limit", "Measure", "Verdict", "judged", "overall"]
 
 
 class Verdict(str, enum.Enum):
-    """How a measure came out, best first."""
+    """How a measure came out, best first; what has no limit is told, which is no verdict."""
 
+    TOLD = "told"
     PASS = "pass"  # noqa: S105 (no password)
     NOT_MEASURED = "not measured"
     HOLD = "hold"
@@ -22,7 +23,7 @@ class Verdict(str, enum.Enum):
         return self.value
 
 
-_FROM_BEST = (Verdict.PASS, Verdict.NOT_MEASURED, Verdict.HOLD, Verdict.FAIL)
+_FROM_BEST = tuple(Verdict)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Measure:
     limit : Limit or None
         None where it is only told.
     verdict : Verdict
-        By the limit.
+        By the limit; ``"told"`` where there is none.
     reason : str
         One sentence.
     judge : str
@@ -85,7 +86,7 @@ class CheckReport:
     Attributes
     ----------
     verdict : Verdict
-        The worst of all measures; ``"pass"`` only if every measure that is needed was measured.
+        The worst of all that are judged; ``"pass"`` only if each of them was measured.
     measures : tuple of Measure
         All of them, those of one group together.
 
@@ -115,7 +116,7 @@ class CheckReport:
         return (
             "; ".join(dict.fromkeys(worst))
             if self.verdict is not Verdict.PASS
-            else "every measure passes"
+            else "every judged measure passes"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -154,7 +155,7 @@ def judged(
     value : float or None
         None where it could not be measured.
     limit : Limit or None
-        None where it is only told; a value that is missing then counts for nothing.
+        None where it is only told, measured or not; it then counts for nothing.
     said : str
         The reason, with ``{}`` for the value.
     missing : str
@@ -162,14 +163,16 @@ def judged(
     judge : str
         Who told it.
     """
-    if value is None:
-        verdict = Verdict.PASS if limit is None else Verdict.NOT_MEASURED
-        return Measure(name, None, limit, verdict, missing, judge)
-    verdict = Verdict.PASS if limit is None else limit.verdict(value)
-    return Measure(name, value, limit, verdict, said.format(value), judge)
+    if limit is None:
+        verdict = Verdict.TOLD
+    else:
+        verdict = Verdict.NOT_MEASURED if value is None else limit.verdict(value)
+    return Measure(
+        name, value, limit, verdict, missing if value is None else said.format(value), judge
+    )
 
 
 def overall(measures: Iterable[Measure]) -> Verdict:
-    """Return the worst verdict; of no measures, that nothing was measured."""
-    found = [m.verdict for m in measures]
+    """Return the worst verdict; where nothing was judged, that nothing was measured."""
+    found = [m.verdict for m in measures if m.verdict is not Verdict.TOLD]
     return max(found, key=_FROM_BEST.index) if found else Verdict.NOT_MEASURED

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _COLOURS = {"pass": "green", "not measured": "yellow", "hold": "yellow", "fail": "red"}
+_COLOURS |= {"told": "dim"}
 _LONGEST_TEXT = 1 << 20
 
 
@@ -53,7 +54,8 @@ def check(
     """Say whether an output keeps words, timing and delivery, and copies nothing of the original.
 
     Each measure has a value, a limit and a verdict: pass, hold (somebody should listen), fail, or
-    not measured, which is never a pass. The worst is the verdict of all.
+    not measured, which is never a pass. The worst is the verdict of all. What has no limit is told
+    and not judged.
 
     For example:
 
@@ -136,6 +138,8 @@ def _show(report: CheckReport) -> None:
     for measure in report.measures:
         verdict = str(measure.verdict)
         reason = measure.reason + (f" ({measure.judge})" if measure.judge else "")
+        if measure.verdict == "told":
+            reason += ": told, not judged"
         cells: tuple[Any, ...] = (
             measure.name,
             Text(verdict, style=_COLOURS[verdict]),

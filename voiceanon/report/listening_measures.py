@@ -110,7 +110,7 @@ def _row(measure: Mapping[str, Any], told: _Told) -> Html:
         tag("th", name, scope="row"),
         tag("td", tag("span", shown, class_="number"), gauge(value, told.high, limit)),
         tag("td", _limit_words(limit, told), class_="limit"),
-        tag("td", badge(measure["verdict"]) if limit is not None else _not_judged()),
+        tag("td", _not_judged() if measure["verdict"] == "told" else badge(measure["verdict"])),
     )
 
 

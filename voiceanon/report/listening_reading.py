@@ -200,7 +200,7 @@ def _described(one: Listened) -> Html:
 def _take_told(place: int, take: Take, one: Listened) -> Html:
     name = f"{take.recipe}, {take.voice}"
     verdict = str(take.report["verdict"])
-    said = "Delivered: every measure passes."
+    said = "Delivered: every judged measure passes."
     if take.heard is None:
         said = f"Not delivered: {take.report['reason']}."
     if take.redraws and take.heard is not None:
