@@ -29,7 +29,8 @@ def test_a_folder_is_made_and_counted(voiceanon, data, tmp_path):  # noqa: F811
     assert (code, out) == (0, "")
     assert "anonymizing: 1/2" in err
     assert "not taken over: feats.scp" in err
-    assert f"2 recordings anonymized in {tmp_path / 'out'}" in " ".join(err.split())
+    told = f"2 recordings anonymized in {tmp_path / 'out'}"
+    assert told.replace(" ", "") in "".join(err.split())  # a long path is folded anywhere
     for key, path in zip("ab", SPEECH, strict=False):
         made, rate = soundfile.read(tmp_path / "out" / "wav" / f"{key}.wav")
         original, own_rate = soundfile.read(path)

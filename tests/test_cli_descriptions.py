@@ -52,7 +52,8 @@ def test_collect_counts_and_calls_rows_as_asked(voiceanon, stored, tmp_path):  #
     out_path = tmp_path / "all.parquet"
     code, out, _ = voiceanon("collect", stored, "-o", out_path, "--keep-names")
     assert code == 0
-    assert f"2 descriptions in {out_path} · 1 files skipped" in " ".join(out.split())
+    told = f"2 descriptions in {out_path} · 1 files skipped"
+    assert told.replace(" ", "") in "".join(out.split())  # a long path is folded anywhere
     assert parquet.read_table(out_path)["id"].to_pylist() == ["content.voa", "numbers.voa"]
     keyed = tmp_path / "keyed.parquet"
     assert voiceanon("collect", stored, "-o", keyed)[0] == 0
