@@ -4,10 +4,9 @@
 
 SPEECH is run over with one worker and with two; the ratio of the times is what the second is worth.
 The same recordings, read into memory, go through the bare engine in one process: the share that a
-run reaches of its pace, a core, is what files, checks and ledger cost. It is told in time on the
-clock, and in time of processors, which a busy neighbour changes less; the start of the worker is in
-both. An hour of recordings, one after another, tells the memory of a worker. A tree of empty files
-is planned, noted as done and resumed: seconds for a million, and the highest memory of the process.
+run reaches of its pace, a core, is what files, checks and ledger cost. An hour of recordings, one
+after another, tells the memory of a worker. A tree of empty files is planned, noted as done and
+resumed: seconds for a million, and the highest memory of the process.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -31,36 +30,19 @@ from voiceanon.archive.ledger import Ledger, Row
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.running import run_shard
+from voiceanon.archive.sources import find_sources
 from voiceanon.archive.work import output_of
 from voiceanon.keys import fresh_secret
+from voiceanon.privacy.corpora import read_corpus
+from voiceanon.privacy.sounds import Sound
 from voiceanon.recipe import Recipe
 
 RATE = 16_000
 FILES_A_FOLDER = 1000
 
 
-class Took(NamedTuple):
-    """Seconds on the clock, and of processors: those of processes that ended meanwhile too."""
-
-    clock_s: float
-    cores_s: float
-
-    @classmethod
-    def now(cls) -> Took:
-        """Return both as they stand."""
-        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return cls(time.monotonic(), sum(one.ru_utime + one.ru_stime for one in used))
-
-    def since(self, began: Took) -> Took:
-        """Return what has gone by."""
-        return Took(self.clock_s - began.clock_s, self.cores_s - began.cores_s)
-
-
 def planned(source: Path, folder: Path, key: bytes | None = None, **settings: Any) -> RunFolder:
     """Return a run over a folder, its destination beside it; without a key, one of its own."""
-    # Imported here and below since workers import this program, and would pay for it.
-    from voiceanon.archive.sources import find_sources
-
     recipe = Recipe.named("template")
     made = RunFolder(folder / "out.run").make(
         RunSettings(
@@ -76,30 +58,30 @@ def planned(source: Path, folder: Path, key: bytes | None = None, **settings: An
     return made
 
 
-def run_took(source: Path, workers: int, **settings: Any) -> Took:
-    """Return how long a run takes."""
+def run_s(source: Path, workers: int, **settings: Any) -> float:
+    """Return how long a run takes, in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         run = planned(source, Path(folder), **settings)
-        began = Took.now()
+        began_s = time.monotonic()
         run_shard(run, workers=workers)
-        return Took.now().since(began)
+        return time.monotonic() - began_s
 
 
-def bare_took(sounds: list[np.ndarray]) -> Took:
+def bare_s(sounds: list[np.ndarray]) -> float:
     """Return how long the bare engine takes over the same samples, in memory."""
     anonymizer = voiceanon.Anonymizer("template")
-    began = Took.now()
+    began_s = time.monotonic()
     for samples in sounds:
         anonymizer(samples, RATE)
-    return Took.now().since(began)
+    return time.monotonic() - began_s
 
 
 def worker_mb(source: Path) -> float:
     """Return the highest resident memory of the workers of a run, in MB, imports included."""
     code = (
         "import resource, sys; sys.path.insert(0, sys.argv[1]); "
-        "from pathlib import Path; from benchmarks.archive import run_took; "
-        "run_took(Path(sys.argv[2]), 1); "
+        "from pathlib import Path; from benchmarks.archive import run_s; "
+        "run_s(Path(sys.argv[2]), 1); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
     )
     root = str(Path(__file__).parents[1])
@@ -163,34 +145,20 @@ def main() -> None:
     print(json.dumps(found, indent=1))
 
 
-def shares(bare: list[Took], runs: list[Took]) -> dict[str, Any]:
-    """Return the share of the bare engine's pace that runs reach."""
-    pairs = list(zip(bare, runs, strict=True))
-    clock = [first.clock_s / second.clock_s for first, second in pairs]
-    cores = [first.cores_s / second.cores_s for first, second in pairs]
-    return {
-        "median": float(np.median(clock)),
-        "all": clock,
-        "median_in_time_of_processors": float(np.median(cores)),
-        "all_in_time_of_processors": cores,
-    }
-
-
 def measured(speech: Path, rounds: int) -> dict[str, Any]:
     """Return what workers, checks and memory come to."""
-    from voiceanon.privacy.corpora import read_corpus
-    from voiceanon.privacy.sounds import Sound
-
     recordings = read_corpus(speech).recordings
     sounds = [Sound.of(recording).read() for recording in recordings]
     seconds = sum(map(len, sounds)) / RATE
     one, two, unchecked, bare = [], [], [], []
     for _ in range(rounds):  # beside each other, so that a busy neighbour meets all of them
-        bare.append(bare_took(sounds))
-        unchecked.append(run_took(speech, 1, check=False))
-        one.append(run_took(speech, 1))
-        two.append(run_took(speech, 2))
-    ratios = [first.clock_s / second.clock_s for first, second in zip(one, two, strict=True)]
+        bare.append(bare_s(sounds))
+        unchecked.append(run_s(speech, 1, check=False))
+        one.append(run_s(speech, 1))
+        two.append(run_s(speech, 2))
+    ratios = [first / second for first, second in zip(one, two, strict=True)]
+    shares = [first / second for first, second in zip(bare, unchecked, strict=True)]
+    gated = [first / second for first, second in zip(bare, one, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         long, many = Path(folder) / "long", Path(folder) / "many"
         long.mkdir()
@@ -203,10 +171,10 @@ def measured(speech: Path, rounds: int) -> dict[str, Any]:
     return {
         "recordings": len(sounds),
         "duration_s": seconds,
-        "x_real_time_one_worker": seconds / float(np.median([took.clock_s for took in one])),
+        "x_real_time_one_worker": seconds / float(np.median(one)),
         "two_workers_by_one": {"median": float(np.median(ratios)), "all": ratios},
-        "share_of_bare_engine_unchecked": shares(bare, unchecked),
-        "share_of_bare_engine_checked": shares(bare, one),
+        "share_of_bare_engine_unchecked": {"median": float(np.median(shares)), "all": shares},
+        "share_of_bare_engine_checked": {"median": float(np.median(gated)), "all": gated},
         "worker_peak_mb": memory,
     }
 

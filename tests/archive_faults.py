@@ -11,7 +11,6 @@ from pathlib import Path
 
 from voiceanon.archive import running, work
 from voiceanon.archive.run_folder import RunFolder
-from voiceanon.archive.serving import Rest
 
 make_good_work = work.make_work
 LONG_S = 60.0
@@ -31,21 +30,6 @@ def _make(settings, name, fault):
 def make_poisoned(settings):
     """Return work that is killed by the recording talk-1.wav."""
     return _make(settings, "talk-1.wav", lambda _job: os.kill(os.getpid(), signal.SIGSEGV))
-
-
-def make_poisoned_late(settings):
-    """Return work that is killed by talk-1.wav when another may be at work beside it."""
-    good = make_good_work(settings)
-
-    def die():
-        os.kill(os.getpid(), signal.SIGSEGV)
-        time.sleep(LONG_S)
-
-    def do(job, tell):
-        rest = good(job, tell)
-        return Rest(die) if job.entry.name == "talk-1.wav" else rest
-
-    return do
 
 
 def make_hanging(settings):

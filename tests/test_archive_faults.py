@@ -213,7 +213,6 @@ def test_a_recording_that_stops_the_whole_run_is_given_up(run, runs):
     ("make_work", "reason"),
     [
         (archive_faults.make_poisoned, f"its worker ended by signal {signal.SIGSEGV:d}"),
-        (archive_faults.make_poisoned_late, f"its worker ended by signal {signal.SIGSEGV:d}"),
         (archive_faults.make_hanging, "no progress for 3 s: its worker was stopped"),
         (archive_faults.make_unexpected, "unexpected ZeroDivisionError"),
     ],

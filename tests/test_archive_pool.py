@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from voiceanon.archive.pool import Died, Pool
-from voiceanon.archive.serving import Rest
 
 LONG_S = 60.0
 
@@ -19,26 +18,9 @@ def make_work(settings):
     """Return what does as it is told: a job is what to do, and with what."""
 
     def work(job, tell):
-        what, value, *more = job
+        what, value = job
         if what == "sleep":
             time.sleep(value)
-        elif what == "then":
-            work(value, tell)
-            return work(*more, tell)
-        elif what == "touch":
-            Path(value).touch()
-        elif what == "wait for":
-            while not Path(value).exists():
-                time.sleep(0.01)
-        elif what == "note":
-            with Path(value).open("a") as log:
-                log.write(*more)
-        elif what == "exit once":
-            if not Path(value).exists():
-                Path(value).touch()
-                os._exit(1)
-        elif what == "raise":
-            raise ValueError(value)
         elif what == "exit":
             os._exit(value)
         elif what == "kill":
@@ -234,120 +216,3 @@ def test_workers_that_cannot_begin_fail_every_job_and_end(capfd):
         pool.close()
     assert [str(one) for one in results.values()] == ["its worker ended with code 1"] * 2
     assert "cannot begin" in capfd.readouterr().err
-
-
-def make_two_staged(settings):
-    """Return work in two stages: what to do at once, then what in the second thread."""
-    at_once = make_work(settings)
-
-    def work(job, tell):
-        first, last = job
-        at_once(first, tell)
-        return Rest(lambda: at_once(last, tell))
-
-    return work
-
-
-@contextlib.contextmanager
-def staged_pool(workers, stuck_s=30.0):
-    pool = Pool(workers, make_two_staged, None, stuck_s)
-    try:
-        yield pool
-    finally:
-        pool.close()
-
-
-NOTHING = ("sleep", 0.0)
-
-
-def wait_for(mark):
-    return ("wait for", str(mark))
-
-
-def test_a_job_begins_while_the_rest_of_the_last_goes_on(tmp_path):
-    # The end of the first waits for what only the second brings about.
-    mark = tmp_path / "second began"
-    jobs = [(NOTHING, wait_for(mark)), (("touch", str(mark)), NOTHING)]
-    with staged_pool(1) as pool:
-        results = results_of(pool, jobs)
-    assert not [one for one in results.values() if isinstance(one, Died)]
-    assert results[0][2] == results[1][2] != os.getpid()
-
-
-def test_no_worker_has_more_than_a_job_and_the_rest_of_one(tmp_path):
-    taken = []
-
-    def jobs():
-        for at in range(8):
-            taken.append(at)
-            yield at, (NOTHING, ("sleep", 0.05))
-
-    with staged_pool(2) as pool:
-        for done, _ in enumerate(pool.map(jobs(), lambda _name, _share: None)):
-            assert len(taken) - done <= 4
-    assert len(taken) == 8
-
-
-@pytest.mark.parametrize("culprit", [0, 1])
-def test_of_two_jobs_in_hand_the_one_that_ends_its_worker_is_blamed(culprit, tmp_path):
-    """Both are done again, each alone: one of them ends its worker once more."""
-    began, log = tmp_path / "second began", tmp_path / "log"
-    kill = ("kill", signal.SIGKILL)
-    second_began = ("touch", str(began))
-    if culprit == 0:  # in its second stage, while the next is in its first
-        jobs = [(NOTHING, ("then", wait_for(began), kill))]
-        jobs.append((("then", second_began, ("sleep", 0.5)), NOTHING))
-    else:  # in its first stage, while the one before is in its second
-        jobs = [(NOTHING, ("then", wait_for(began), ("sleep", 0.5)))]
-        jobs.append((("then", second_began, kill), NOTHING))
-    logged = [
-        (("then", ("note", str(log), f"{at} "), first), last)
-        for at, (first, last) in enumerate([*jobs, (NOTHING, NOTHING)])
-    ]
-    with staged_pool(1) as pool:
-        seen = list(pool.map(enumerate(logged), lambda _name, _share: None))
-    assert sorted(name for name, _ in seen) == [0, 1, 2]
-    died = [name for name, result in seen if isinstance(result, Died)]
-    assert died == [culprit]
-    # Each of the two once more, with nothing beside it; the third only once.
-    assert log.read_text().split() == ["0", "1", "0", "1", "2"]
-
-
-def test_nobody_is_blamed_for_what_does_not_happen_again(tmp_path):
-    began = tmp_path / "second began"
-    jobs = [
-        (NOTHING, ("then", wait_for(began), ("sleep", 0.5))),
-        (("then", ("touch", str(began)), ("exit once", str(tmp_path / "died"))), NOTHING),
-        (NOTHING, NOTHING),
-    ]
-    with staged_pool(1) as pool:
-        results = results_of(pool, jobs)
-    assert sorted(results) == [0, 1, 2]
-    assert not [one for one in results.values() if isinstance(one, Died)]
-    assert (tmp_path / "died").exists()
-
-
-def test_closing_waits_for_the_rest_of_a_job(tmp_path):
-    mark, kept = tmp_path / "a", tmp_path / "kept"
-    pool = Pool(1, make_two_staged, None, 60.0)
-    end = ("then", ("touch", str(mark)), ("then", ("sleep", 0.5), ("touch", str(kept))))
-    interrupt_when_there(pool, [(1, (NOTHING, end)), (2, (("sleep", LONG_S), NOTHING))], [mark])
-    assert pool.close() is True
-    assert kept.exists()
-
-
-def test_closing_interrupts_the_rest_of_a_job_that_tells_how_far_it_is(tmp_path):
-    mark = tmp_path / "a"
-    pool = Pool(1, make_two_staged, None, 60.0)
-    end = ("then", ("touch", str(mark)), ("progress", 1000))
-    interrupt_when_there(pool, [(1, (NOTHING, end)), (2, (("sleep", LONG_S), NOTHING))], [mark])
-    begun_s = time.monotonic()
-    assert pool.close() is True
-    assert time.monotonic() - begun_s < LONG_S
-
-
-def test_a_mistake_in_the_rest_of_a_job_is_not_waited_for(capfd):
-    with staged_pool(1) as pool:
-        results = results_of(pool, [(NOTHING, ("raise", "a mistake"))])
-    assert str(results[0]) == "its worker ended with code 1"
-    assert "a mistake" in capfd.readouterr().err

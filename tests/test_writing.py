@@ -6,7 +6,6 @@ import stat
 import struct
 import subprocess
 import sys
-import threading
 
 import hypothesis
 import hypothesis.strategies as st
@@ -169,42 +168,6 @@ def test_leaving_without_commit_leaves_nothing(tmp_path):
         except KeyboardInterrupt:
             assert action == "error"
         assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("end", ["placed elsewhere", "aborted", "dropped"])
-def test_what_is_handed_over_gets_its_name_later_or_leaves_nothing(tmp_path, end):
-    path = tmp_path / "out.flac"
-    with AudioWriter(path, RATE, 1, 1000) as writer:
-        writer.write(noise(1000))
-        made = writer.finish()
-        with pytest.raises(DestinationError, match="twice"):
-            writer.commit()
-    assert made.path == path
-    assert not path.exists()
-    if end == "placed elsewhere":
-        thread = threading.Thread(target=made.place)
-        thread.start()
-        thread.join()
-    elif end == "aborted":
-        made.abort()
-    del made
-    if end == "placed elsewhere":
-        assert path.read_bytes() == write(tmp_path / "same.flac", noise(1000)).read_bytes()
-    else:
-        assert list(tmp_path.iterdir()) == []
-
-
-def test_damage_after_the_hand_over_is_noticed(tmp_path):
-    with AudioWriter(tmp_path / "out.wav", RATE, 1, 1000) as writer:
-        writer.write(noise(1000))
-        made = writer.finish()
-    (temporary,) = tmp_path.iterdir()
-    content = bytearray(temporary.read_bytes())
-    content[-1] ^= 1
-    temporary.write_bytes(content)
-    with pytest.raises(DestinationError, match="read back"):
-        made.place()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_writer_that_is_dropped_leaves_nothing(tmp_path):

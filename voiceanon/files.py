@@ -18,7 +18,7 @@ from voiceanon.checks.gate import Gate
 from voiceanon.checks.verdicts import CheckReport, Limit, Verdict
 from voiceanon.errors import CheckError, DestinationError, RecordingError
 from voiceanon.file_plan import plan_files
-from voiceanon.formats import AudioReader, AudioWriter, Salvage, Unplaced, read_recording
+from voiceanon.formats import AudioReader, AudioWriter, Salvage, read_recording
 from voiceanon.profile import Profile
 from voiceanon.recipe import Recipe
 
@@ -134,7 +134,6 @@ def anonymize_file(
     salvage: bool = False,
     profiles: Callable[[int], Sequence[Profile | None]] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    place: Callable[[Unplaced], None] = Unplaced.place,
 ) -> FileResult:
     """Anonymize one recording into a new file of exactly its length, rate and channels.
 
@@ -175,9 +174,6 @@ def anonymize_file(
     progress : callable, optional
         Called with samples done and samples in all, counting two passes; another voice begins the
         second one again.
-    place : callable, optional
-        Given the output, written and checked, gives it its name after it is verified; by default at
-        once. One that only keeps it must see to that later.
 
     Returns
     -------
@@ -237,7 +233,7 @@ def anonymize_file(
                     tell(done, 2 * frames)
                 report = None if gate is None else gate.finish()
                 if may_pass(report, allow_unmeasured):
-                    place(writer.finish())
+                    writer.commit()
                     took_s = time.monotonic() - started_s
                     facts = (source, destination, frames, rate, channels)
                     return FileResult(*facts, took_s, redraw, report, reader.salvage)

@@ -269,14 +269,11 @@ class Ledger:
         return None if columns is None else Row.read(columns)
 
     def begin(self, key: str) -> Row:
-        """Note that a recording is being worked on, once more.
-
-        This puts nothing on the disk, so that no worker waits for it: call `commit_in_time` then.
-        """
+        """Note that a recording is being worked on, once more."""
         before = self.get(key)
         times = before.attempts if before is not None and before.state == "working" else 0
         row = Row(key, "working", times + 1)
-        self._note(row)
+        self.put(row)
         return row
 
     def let_go(self, row: Row) -> None:
@@ -285,15 +282,12 @@ class Ledger:
 
     def put(self, row: Row) -> None:
         """Note what became of a recording."""
-        self._note(row)
-        self.commit_in_time()
-
-    def _note(self, row: Row) -> None:
         with _translated():
             self._base.execute(f"INSERT OR REPLACE INTO rows VALUES ({_PLACES})", row.stored())  # noqa: S608
             self._base.execute(
                 "INSERT INTO changes (id, state) VALUES (?, ?)", (bytes.fromhex(row.id), row.state)
             )
+        self.commit_in_time()
 
     def forget(self, key: str, reason: str) -> None:
         """Note that a recording is to be done again, although it was done: why is kept."""

@@ -1,32 +1,28 @@
-"""Worker processes that may die: only the job that ended one is lost with it.
-
-What is left of a job at its end, waiting for a disk or a network, goes on in a second thread of its
-worker while the next job begins. If a worker dies then, either job may have ended it: both are done
-again, each with nothing beside it, and one that ends its worker once more is to blame.
-"""
+"""Worker processes that may die: each does one job at a time, and only its own is lost with it."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
 import os
+import resource
 import signal
+import sys
+import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple, Protocol
-
-from voiceanon.archive.serving import STOPPED, Work, serve
+from types import FrameType
+from typing import Any, NoReturn, Protocol
 
 __all__ = [
     "STOP_WITHIN_S",
     "AnyPool",
     "Died",
-    "Given",
     "MakePool",
     "Pool",
+    "Work",
     "Worker",
     "one_thread_each",
 ]
@@ -35,8 +31,12 @@ STOP_WITHIN_S = 8.0
 """From asking a worker to stop until it is killed."""
 
 _POLL_S = 1.0
-_START_S = 180.0  # of a process, at most: what it imports may come from a busy disk
+_ADDRESS_SPACE = 6 << 30
+_OPEN_FILES = 256
+_STOPPED = 128 + signal.SIGTERM  # how a worker ends that was asked to stop
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Work = Callable[[Any, Callable[[float], None]], Any]
 
 
 class AnyPool(Protocol):
@@ -68,14 +68,6 @@ class Died(Exception):  # noqa: N818 (what happened, not a mistake)
     """A worker did not come back from a job: its reason says how it ended."""
 
 
-class Given(NamedTuple):
-    """A job in the hands of a worker; a suspect is done with nothing beside it."""
-
-    name: Any
-    job: Any
-    is_suspect: bool = False
-
-
 class Pool:
     """So many processes, each with limits, that begin with the same settings.
 
@@ -96,8 +88,8 @@ class Pool:
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._make_work, self._settings, self._stuck_s = make_work, settings, stuck_s
-        self._workers = [self._made() for _ in range(workers)]
-        self._suspects: deque[Given] = deque()
+        self._idle = [Worker(self._context, make_work, settings) for _ in range(workers)]
+        self._busy: dict[Connection, Worker] = {}
 
     def map(
         self,
@@ -110,7 +102,7 @@ class Pool:
         Parameters
         ----------
         jobs : iterable of (name, job)
-            Taken only when a worker is free: it has none, or only a `Rest` of one.
+            Taken only when a worker is free.
         on_progress : callable
             Given the name of a job and how much of it is done, 0 to 1.
         on_turn : callable
@@ -129,69 +121,57 @@ class Pool:
         waiting = iter(jobs)
         is_over = False
         while True:
-            is_over = self._give_out(waiting, is_over)
-            busy = {worker.pipe: worker for worker in self._workers if worker.jobs}
-            if not busy:
+            while self._idle and not is_over:
+                found = next(waiting, None)
+                if found is None:
+                    is_over = True
+                else:
+                    worker = self._living(self._idle.pop())
+                    worker.give(*found)
+                    self._busy[worker.pipe] = worker
+            if not self._busy:
                 return
             on_turn()
-            for ready in wait(list(busy), _POLL_S):
-                worker = busy[ready]
-                kind, number, value = worker.take()
-                if kind == "died":
-                    yield from self._lost(worker, value)
-                elif kind == "progress":
-                    on_progress(worker.jobs[number].name, value)
-                elif kind == "done":
-                    yield worker.jobs.pop(number).name, value
-            for worker in busy.values():
-                if worker.jobs and worker.is_stuck(self._stuck_s):
-                    why = f"no progress for {self._stuck_s:.0f} s: its worker was stopped"
-                    yield from self._lost(worker, Died(why))
+            for ready in wait(list(self._busy), _POLL_S):
+                worker = self._busy[ready]  # type: ignore[index]
+                kind, value = worker.take()
+                if kind == "progress":
+                    on_progress(worker.name, value)
+                else:
+                    yield self._freed(worker, value)
+            now_s = time.monotonic()
+            for worker in list(self._busy.values()):
+                # What came while a result was dealt with has not been heard yet.
+                if now_s - worker.heard_s > self._stuck_s and not worker.pipe.poll():
+                    worker.stop()
+                    why = Died(f"no progress for {self._stuck_s:.0f} s: its worker was stopped")
+                    yield self._freed(worker, why)
 
     def close(self) -> bool:
         """Stop every worker; return whether each could remove what it had not finished."""
-        for worker in self._workers:
+        workers = [*self._idle, *self._busy.values()]
+        for worker in workers:
             worker.ask_to_stop()
         until_s = time.monotonic() + STOP_WITHIN_S
-        ended = [worker.stop(max(0.0, until_s - time.monotonic())) for worker in self._workers]
-        self._workers = []
+        ended = [worker.stop(max(0.0, until_s - time.monotonic())) for worker in workers]
+        self._idle, self._busy = [], {}
         return all(ended)
 
-    def _made(self) -> Worker:
+    def _living(self, worker: Worker) -> Worker:
+        """The same worker, or a new one if it was killed while it had nothing to do."""
+        if worker.is_alive():
+            return worker
+        worker.stop()
         return Worker(self._context, self._make_work, self._settings)
 
-    def _replaced(self, worker: Worker) -> Worker:
-        worker.stop()
-        made = self._workers[self._workers.index(worker)] = self._made()
-        return made
-
-    def _give_out(self, waiting: Iterator[tuple[Any, Any]], is_over: bool) -> bool:
-        """Give jobs to whoever is free, suspects first; return whether there are no more."""
-        for worker in sorted(self._workers, key=lambda one: len(one.jobs)):
-            if not worker.is_free:
-                continue
-            if self._suspects and not worker.jobs:
-                given = self._suspects.popleft()
-            else:
-                found = None if is_over else next(waiting, None)
-                if found is None:
-                    is_over = True
-                    continue
-                given = Given(*found)
-            if worker.jobs or worker.is_alive():
-                worker.give(given)
-            else:  # killed while it had nothing to do
-                self._replaced(worker).give(given)
-        return is_over
-
-    def _lost(self, worker: Worker, why: Died) -> Iterator[tuple[Any, Any]]:
-        """Have another worker in place of one that is lost, and say what becomes of its jobs."""
-        self._replaced(worker)
-        jobs, worker.jobs = list(worker.jobs.values()), {}
-        if len(jobs) == 1:
-            yield jobs[0].name, why
-        else:
-            self._suspects.extend(job._replace(is_suspect=True) for job in jobs)
+    def _freed(self, worker: Worker, result: object) -> tuple[Any, Any]:
+        del self._busy[worker.pipe]
+        name = worker.name
+        if isinstance(result, Died):
+            worker.stop()
+            worker = Worker(self._context, self._make_work, self._settings)
+        self._idle.append(worker)
+        return name, result
 
 
 class Worker:
@@ -208,23 +188,18 @@ class Worker:
     ----------
     pipe : Connection
         To wait for what it says.
-    jobs : dict
-        Those that it has, by number: at most one that is at work, and the `Rest` of another.
-    is_free : bool
-        Whether it can be given one.
+    name : object
+        Of the job that it has.
     heard_s : float
         When it was last given or said something.
     """
 
     def __init__(self, context: Any, make_work: Callable[[Any], Work], settings: object) -> None:
         self.pipe, theirs = context.Pipe()
-        self.jobs: dict[int, Given] = {}
-        self.is_free = True
-        self._given = 0
-        self._is_up = False
+        self.name: Any = None
         self.heard_s = time.monotonic()
         self._process: BaseProcess = context.Process(
-            target=serve, args=(theirs, make_work, settings), daemon=True
+            target=_serve, args=(theirs, make_work, settings), daemon=True
         )
         # A Ctrl-C meanwhile waits, here and there, until the worker has chosen to ignore it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -238,29 +213,15 @@ class Worker:
         """Whether the process is there."""
         return self._process.is_alive()
 
-    def is_stuck(self, stuck_s: float) -> bool:
-        """Whether it has said nothing for so long, its start apart."""
-        silent_s = time.monotonic() - self.heard_s
-        # What came while a result was dealt with has not been heard yet.
-        return silent_s > (stuck_s if self._is_up else _START_S) and not self.pipe.poll()
-
-    def give(self, given: Given) -> None:
+    def give(self, name: object, job: object) -> None:
         """Have it do a job."""
-        self._given += 1
-        self.jobs[self._given] = given
-        self.is_free, self.heard_s = False, time.monotonic()
-        # A worker that died meanwhile shows when its answer is awaited.
+        self.name, self.heard_s = name, time.monotonic()
+        # A worker that died while it had nothing to do shows when its answer is awaited.
         with contextlib.suppress(OSError):
-            self.pipe.send((self._given, given.job))
+            self.pipe.send(job)
 
-    def take(self) -> tuple[str, int, Any]:
-        """Return what it says, and of which job, by number.
-
-        Returns
-        -------
-        kind, number, value
-            "up", of no job, once it can begin; "progress" and the share; "rest" where only a `Rest`
-            is left; "done" and the result; "died" and `Died`, of no job.
+    def take(self) -> tuple[str, Any]:
+        """Return what it says: ("progress", share) or ("done", result), `Died` if it ended.
 
         Raises
         ------
@@ -269,19 +230,15 @@ class Worker:
         """
         self.heard_s = time.monotonic()
         try:
-            kind, number, value = self.pipe.recv()
+            kind, value = self.pipe.recv()
         except (EOFError, OSError):
             self._process.join(STOP_WITHIN_S)
             code = self._process.exitcode
-            if code in (STOPPED, -signal.SIGTERM):
+            if code in (_STOPPED, -signal.SIGTERM):
                 raise KeyboardInterrupt from None
             how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
-            return "died", 0, Died(f"its worker ended {how}")
-        self._is_up = True
-        if kind in ("rest", "done") and number == self._given:
-            # A suspect has nothing beside it.
-            self.is_free = kind == "done" or not self.jobs[number].is_suspect
-        return kind, number, value
+            return "done", Died(f"its worker ended {how}")
+        return kind, value
 
     def ask_to_stop(self) -> None:
         """Have it remove what it has not finished, and end."""
@@ -298,3 +255,49 @@ class Worker:
             self._process.join()
         self.pipe.close()
         return not is_late
+
+
+def _serve(pipe: Connection, make_work: Callable[[Any], Work], settings: object) -> None:
+    def tell(share: float) -> None:
+        pipe.send(("progress", share))
+
+    try:
+        _guard()
+        work = make_work(settings)
+        while True:
+            pipe.send(("done", work(pipe.recv(), tell)))
+    except KeyboardInterrupt:
+        sys.exit(_STOPPED)
+    except (EOFError, ConnectionError):
+        return  # nobody is there any more
+
+
+def _guard() -> None:
+    """Limits of a process that reads what strangers made."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.umask(0o077)
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, _ADDRESS_SPACE),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(limit)
+            ceiling = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(limit, (ceiling, ceiling))
+
+
+def _end_with_parent() -> None:
+    """Stop when the parent is killed: the next run must not find somebody at work."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt

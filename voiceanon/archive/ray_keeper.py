@@ -6,11 +6,11 @@ import contextlib
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from voiceanon.archive.pool import STOP_WITHIN_S, Died, Given, Worker, one_thread_each
-from voiceanon.archive.serving import Work
+from voiceanon.archive.pool import STOP_WITHIN_S, Died, Work, Worker, one_thread_each
 from voiceanon.version import __version__
 
 __all__ = ["Keeper"]
@@ -58,7 +58,7 @@ class Keeper:
         if self._worker is not None and not self._worker.is_alive():
             self._worker.stop()  # it was killed while it had nothing to do
             self._worker = None
-        self._living().give(Given(None, job, is_suspect=True))
+        self._living().give(None, job)
         return self.listen()
 
     def listen(self) -> tuple[str, Any]:
@@ -66,13 +66,13 @@ class Keeper:
         worker = self._living()
         if worker.pipe.poll(_POLL_S):
             try:
-                kind, _, value = worker.take()
+                kind, value = worker.take()
                 # Of many shares that came meanwhile, the last will do.
-                while kind in ("up", "progress") and worker.pipe.poll():
-                    kind, _, value = worker.take()
+                while kind == "progress" and worker.pipe.poll():
+                    kind, value = worker.take()
             except KeyboardInterrupt:
                 return "lost", "stopped"  # by somebody who stops the node
-        elif worker.is_stuck(self._stuck_s):
+        elif time.monotonic() - worker.heard_s > self._stuck_s:
             kind = "done"
             value = Died(f"no progress for {self._stuck_s:.0f} s: its worker was stopped")
         else:
@@ -80,8 +80,7 @@ class Keeper:
         if isinstance(value, Died):
             worker.stop()
             self._worker = None
-            return "done", value
-        return ("waiting", None) if kind in ("up", "rest") else (kind, value)
+        return kind, value
 
     def close(self) -> tuple[str, bool]:
         """Stop the worker; whether it could remove what it had not finished."""

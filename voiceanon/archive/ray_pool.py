@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from voiceanon.archive.pool import STOP_WITHIN_S, Died
+from voiceanon.archive.pool import STOP_WITHIN_S, Died, Work
 from voiceanon.archive.ray_keeper import Keeper
-from voiceanon.archive.serving import Work
 from voiceanon.checks.optional import load
 from voiceanon.errors import DestinationError, InputError
 from voiceanon.formats.placing import TEMPORARY_PREFIX, cause

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,15 +17,13 @@ from voiceanon.archive.ledger import Output, Row
 from voiceanon.archive.opening import open_source
 from voiceanon.archive.places import LocalFolder, Place, Readable, place_of
 from voiceanon.archive.run_folder import RunSettings, waiting_beside
-from voiceanon.archive.serving import Rest
 from voiceanon.archive.speaker_profiles import SpeakerProfiles
 from voiceanon.container.voa import SUFFIX, Level
 from voiceanon.errors import CheckError, DestinationError, VoiceanonError
 from voiceanon.files import FileResult, anonymize_file
-from voiceanon.formats import EmptyRecordingError, Unplaced
+from voiceanon.formats import EmptyRecordingError
 from voiceanon.formats.placing import cause
 from voiceanon.keys import derive
-from voiceanon.recipe import Recipe
 from voiceanon.storage.files import abstract_file, channel_paths
 
 __all__ = [
@@ -93,148 +90,118 @@ def existing_suffixes(settings: RunSettings, place: Readable, entry: Entry) -> l
     return place.existing(entry.output, suffixes)
 
 
-def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]], Row | Rest]:
+def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]], Row]:
     """Return what does a job, in a worker's process.
 
     Everything that can go wrong with a recording is in the row that it returns; it counts one
     attempt. A row that is still "working" says that nothing can be delivered: the run must stop.
-    Once outputs are made and checked, a `Rest` has them verified, placed, summed up and delivered.
     """
     recipe, destination = settings.recipe_made(), place_of(settings)
     speakers = SpeakerProfiles()
 
-    def work(job: Job, tell: Callable[[float], None]) -> Row | Rest:
+    def work(job: Job, tell: Callable[[float], None]) -> Row:
         began_s = time.monotonic()
-        made = _Made(job, destination)
-        row = made.row_of(began_s, lambda: made.make(settings, recipe, speakers, tell))
-        if row is not None:
-            return row
-        return Rest(lambda: made.row_of(began_s, lambda: made.deliver(tell)))
+        try:
+            row = _done(job, settings, destination, recipe, speakers, tell)
+        except EmptyRecordingError as error:
+            row = Row(job.entry.id, "empty", reason=str(error))
+        except CheckError as error:
+            verdict, redraws = error.report["verdict"], error.report["redraws"]
+            row = Row(job.entry.id, "held", 1, str(error), verdict, redraws)
+        except DestinationError as error:
+            # A full or vanished disk is no fault of the recording's: it is tried again.
+            stops = _CANNOT in f" {error}"
+            row = Row(job.entry.id, "working" if stops else "failed", reason=str(error))
+        except VoiceanonError as error:
+            row = Row(job.entry.id, "failed", reason=str(error))
+        except Exception as error:  # noqa: BLE001 (one recording never stops a run)
+            row = Row(job.entry.id, "failed", reason=f"unexpected {type(error).__name__}")
+        return replace(row, elapsed_s=round(time.monotonic() - began_s, 3))
 
     return work
 
 
-class _Made:
-    """What is made of one recording: all of its outputs are delivered, or none is left."""
+def _done(
+    job: Job,
+    settings: RunSettings,
+    destination: Place,
+    recipe: Any,
+    speakers: SpeakerProfiles,
+    tell: Callable[[float], None],
+) -> Row:
+    entry = job.entry
+    if entry.packed is not None:
+        destination = LocalFolder(waiting_beside(Path(job.work_folder)))
+    place = destination.stem(entry.output, Path(job.work_folder))
+    parts = bool(settings.audio) + bool(settings.level)
+    placed: list[Path] = []
+    results: list[FileResult] = []
 
-    def __init__(self, job: Job, destination: Place) -> None:
-        self._job = job
-        entry, work_folder = job.entry, Path(job.work_folder)
-        is_packed = entry.packed is not None
-        self._place = LocalFolder(waiting_beside(work_folder)) if is_packed else destination
-        self._stem = Path()
-        self._placed: list[Path] = []
-        self._unplaced: list[Unplaced] = []
-        self._results: list[FileResult] = []
+    def progress(done: int, total: int) -> None:
+        tell((len(results) + done / max(total, 1)) / parts)
 
-    def row_of(self, began_s: float, step: Callable[[], Row | None]) -> Row | None:
-        """Return the row that a step leads to, or what went wrong in it; None if it goes on."""
-        key = self._job.entry.id
-        try:
-            row = step()
-        except EmptyRecordingError as error:
-            row = Row(key, "empty", reason=str(error))
-        except CheckError as error:
-            verdict, redraws = error.report["verdict"], error.report["redraws"]
-            row = Row(key, "held", 1, str(error), verdict, redraws)
-        except DestinationError as error:
-            # A full or vanished disk is no fault of the recording's: it is tried again.
-            stops = _CANNOT in f" {error}"
-            row = Row(key, "working" if stops else "failed", reason=str(error))
-        except VoiceanonError as error:
-            row = Row(key, "failed", reason=str(error))
-        except Exception as error:  # noqa: BLE001 (one recording never stops a run)
-            row = Row(key, "failed", reason=f"unexpected {type(error).__name__}")
-        return row and replace(row, elapsed_s=round(time.monotonic() - began_s, 3))
-
-    def make(
-        self,
-        settings: RunSettings,
-        recipe: Recipe,
-        speakers: SpeakerProfiles,
-        tell: Callable[[float], None],
-    ) -> None:
-        """Make the outputs: only the verified ones have their names afterwards."""
-        job, entry = self._job, self._job.entry
-        parts = bool(settings.audio) + bool(settings.level)
-
-        def progress(done: int, total: int) -> None:
-            tell((len(self._results) + done / max(total, 1)) / parts)
-
-        options: dict[str, Any] = {
-            "recording": entry.id,
-            "overwrite": True,
-            "check": settings.check,
-            "allow_unmeasured": settings.allow_unmeasured,
-            "language": settings.language,
-            "salvage": settings.salvage,
-            "progress": progress,
-        }
-        if job.alike:
-            known = partial(speakers.of, job.alike, job.work_folder, lambda: tell(0.0))
-            options["profiles"] = known
-        with self._all_or_none():
-            self._stem = self._place.stem(entry.output, Path(job.work_folder))
-            with open_source(entry, job.work_folder, lambda: tell(0.0)) as source:
-                if settings.audio:
-                    result = anonymize_file(
+    options: dict[str, Any] = {
+        "check": settings.check,
+        "allow_unmeasured": settings.allow_unmeasured,
+        "language": settings.language,
+        "salvage": settings.salvage,
+    }
+    if job.alike:
+        options["profiles"] = partial(speakers.of, job.alike, job.work_folder, lambda: tell(0.0))
+    try:
+        with open_source(entry, job.work_folder, lambda: tell(0.0)) as source:
+            if settings.audio:
+                path = place.with_name(place.name + settings.audio)
+                results.append(
+                    anonymize_file(
                         Anonymizer(recipe, job.secret),
                         source,
-                        self._stem.with_name(self._stem.name + settings.audio),
-                        speaker=_SPEAKER,
-                        place=self._unplaced.append,
-                        **options,
-                    )
-                    self._results.append(result)
-                if settings.level:
-                    path = self._stem.with_name(self._stem.name + SUFFIX)
-                    result = abstract_file(
-                        source,
                         path,
-                        level=Level[settings.level.upper()],
-                        recipe=recipe if recipe.removal == "bottleneck" else "bottleneck",
-                        secret=job.secret,
+                        overwrite=True,
+                        recording=entry.id,
+                        speaker=_SPEAKER,
+                        progress=progress,
                         **options,
                     )
-                    self._results.append(result)
-                    self._placed += channel_paths(path, result.channels)
-
-    def deliver(self, tell: Callable[[float], None]) -> Row:
-        """Place, sum up and deliver the outputs; return the row that says so."""
-        entry, start = self._job.entry, len(self._stem.name)
-        with self._all_or_none():
-            for one in self._unplaced:
-                one.place()
-                self._placed.insert(0, one.path)
-            made = {path.name[start:]: path for path in self._placed}
-            outputs = tuple(output_of(path, suffix) for suffix, path in made.items())
-            self._place.deliver(entry.output, made, lambda: tell(1.0))
-        first = self._results[0]
-        return Row(
-            entry.id,
-            "done",
-            reason="" if first.salvaged is None else str(first.salvaged),
-            verdict=first.check,
-            redraws=first.redraws,
-            frames=first.frames,
-            rate=first.rate,
-            channels=first.channels,
-            outputs=outputs,
-        )
-
-    @contextmanager
-    def _all_or_none(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            # Folders stay: another worker may be about to use one.
-            for one in self._unplaced:
-                one.abort()
-            for path in self._placed:
-                path.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise DestinationError(f"an output cannot be read again: {cause(error)}") from error
-            raise
+                )
+                placed.append(path)
+            if settings.level:
+                path = place.with_name(place.name + SUFFIX)
+                result = abstract_file(
+                    source,
+                    path,
+                    level=Level[settings.level.upper()],
+                    recipe=recipe if recipe.removal == "bottleneck" else "bottleneck",
+                    secret=job.secret,
+                    recording=entry.id,
+                    overwrite=True,
+                    progress=progress,
+                    **options,
+                )
+                results.append(result)
+                placed += channel_paths(path, result.channels)
+        made = {path.name[len(place.name) :]: path for path in placed}
+        outputs = tuple(output_of(path, suffix) for suffix, path in made.items())
+        destination.deliver(entry.output, made, lambda: tell(1.0))
+    except BaseException as error:
+        # All outputs of a recording, or none. Folders stay: another worker may be about to use one.
+        for path in placed:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise DestinationError(f"an output cannot be read again: {cause(error)}") from error
+        raise
+    first = results[0]
+    return Row(
+        entry.id,
+        "done",
+        reason="" if first.salvaged is None else str(first.salvaged),
+        verdict=first.check,
+        redraws=first.redraws,
+        frames=first.frames,
+        rate=first.rate,
+        channels=first.channels,
+        outputs=outputs,
+    )
 
 
 def output_of(path: Path, suffix: str) -> Output:

@@ -4,7 +4,6 @@ from voiceanon.formats.facts import Salvage
 from voiceanon.formats.reading import AudioReader, EmptyRecordingError
 from voiceanon.formats.salvaging import read_recording
 from voiceanon.formats.sniff import AUDIO_SUFFIXES, identify, looks_like_audio
-from voiceanon.formats.unplaced import Unplaced
 from voiceanon.formats.writing import OUTPUT_FORMATS, STATEMENT, AudioWriter
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "AudioWriter",
     "EmptyRecordingError",
     "Salvage",
-    "Unplaced",
     "identify",
     "looks_like_audio",
     "read_recording",

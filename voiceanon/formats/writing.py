@@ -20,7 +20,6 @@ import numpy.typing as npt
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.formats.facts import check_channels, check_rate
 from voiceanon.formats.placing import NewFile, cause
-from voiceanon.formats.unplaced import Unplaced, Written
 from voiceanon.version import __version__
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ _SAMPLE_BYTES = 2
 _FULL_SCALE = 32768
 # Not a secret: dither must be the same in every run, so that outputs can be compared by hash.
 _DITHER_SEED = 0x766F696365
+_VERIFY_FRAMES = 65536
 
 
 class AudioWriter:
@@ -92,9 +92,9 @@ class AudioWriter:
         self._spare = np.empty(0, np.float32)
         self._sum = hashlib.sha256()
         self._encoder: soundfile.SoundFile | None = None
-        self._file: NewFile | None = NewFile(self.path, overwrite=overwrite)
+        self._file = NewFile(self.path, overwrite=overwrite)
         try:
-            self._open(self._file.descriptor)
+            self._open()
         except BaseException:
             self.abort()
             raise
@@ -143,33 +143,21 @@ class AudioWriter:
             If the file cannot be finished, does not read back as written, or its name has been
             taken meanwhile.
         """
-        self.finish().place()
-
-    def finish(self) -> Unplaced:
-        """Finish the file, and hand it over to who verifies it and gives it its name, or not.
-
-        Raises
-        ------
-        RecordingError
-            If fewer samples came than were announced.
-        DestinationError
-            If the file cannot be finished.
-        """
         if self._written != self.frames:
             raise RecordingError(
                 f"result has {self._written} samples where the input has {self.frames}"
             )
-        if self._encoder is None or self._file is None:
+        if self._encoder is None:
             raise DestinationError("was committed twice or after it was closed")
         try:
             self._encoder.close()
+            self._file.sync()
+            self._verify()
+            self._file.give_name()
         except (OSError, RuntimeError) as error:
-            self.abort()
             raise DestinationError(f"cannot be written: {cause(error)}") from error
-        self._encoder = None
-        facts = Written(self.rate, self.channels, self.frames, STATEMENT, self._sum.digest())
-        made, self._file = Unplaced(self._file, facts), None
-        return made
+        finally:
+            self.abort()
 
     def abort(self) -> None:
         """Remove the temporary file, even on a full disk; harmless after `commit`."""
@@ -177,8 +165,7 @@ class AudioWriter:
             with contextlib.suppress(OSError, RuntimeError):
                 self._encoder.close()
             self._encoder = None
-        if self._file is not None:
-            self._file.abort()
+        self._file.abort()
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -195,12 +182,12 @@ class AudioWriter:
         if hasattr(self, "_file"):
             self.abort()
 
-    def _open(self, descriptor: int) -> None:
+    def _open(self) -> None:
         import soundfile
 
         try:
             self._encoder = soundfile.SoundFile(
-                descriptor,
+                self._file.descriptor,
                 "w",
                 samplerate=self.rate,
                 channels=self.channels,
@@ -216,12 +203,10 @@ class AudioWriter:
 
     def _round(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
         """Interleaved 16-bit samples, shape (n, channels)."""
-        values = np.empty(samples.shape[::-1], np.float32)
-        np.multiply(samples.T, np.float32(_FULL_SCALE), out=values)
+        values = np.ascontiguousarray(samples.T, dtype=np.float32) * np.float32(_FULL_SCALE)
         silent = values == 0.0
         values += self._triangular(values.size).reshape(values.shape)
-        if silent.any():
-            values[silent] = 0.0
+        values[silent] = 0.0
         np.rint(values, out=values)
         np.clip(values, -_FULL_SCALE, _FULL_SCALE - 1, out=values)
         rounded: npt.NDArray[np.int16] = values.astype("<i2")
@@ -236,13 +221,33 @@ class AudioWriter:
         if missing > 0:
             # `random_raw` is a fixed stream in every NumPy; each 64-bit word makes two values.
             words = self._dither.random_raw((missing + 1) // 2).astype("<u8", copy=False)
-            pairs = words.view("<u4")  # of 16-bit halves; as integers, several at once
-            steps = ((pairs & np.uint32(0xFFFF)) - (pairs >> np.uint32(16))).view("<i4")
-            fresh = steps.astype(np.float32)
-            fresh *= np.float32(2.0**-16)
-            self._spare = np.concatenate([self._spare, fresh]) if self._spare.size else fresh
+            halves = words.view("<u2").astype(np.float32)
+            fresh = (halves[0::2] - halves[1::2]) * np.float32(2.0**-16)
+            self._spare = np.concatenate([self._spare, fresh])
         taken, self._spare = self._spare[:count], self._spare[count:]
         return taken
+
+    def _verify(self) -> None:
+        """Read the temporary file back from the disk and compare every sample."""
+        import soundfile
+
+        found = hashlib.sha256()
+        frames = 0
+        descriptor = os.open(self._file.temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with soundfile.SoundFile(descriptor, closefd=False) as again:
+                same = (again.samplerate, again.channels) == (self.rate, self.channels)
+                same = same and again.comment == STATEMENT
+                while frames < self.frames:
+                    block = again.read(_VERIFY_FRAMES, dtype="int16", always_2d=True)
+                    if not len(block):
+                        break
+                    found.update(np.ascontiguousarray(block, "<i2").data)
+                    frames += len(block)
+        finally:
+            os.close(descriptor)
+        if not same or frames != self.frames or found.digest() != self._sum.digest():
+            raise DestinationError("cannot be verified: it does not read back as it was written")
 
 
 def _check_format(path: Path, channels: int, frames: int) -> str:
