@@ -109,6 +109,7 @@ sanitize: build ## the tests on a core built with SANITIZE=address (the default)
 	cp $(SANITIZED)/lib/voiceanon/*.so $(SANITIZED)/tree/voiceanon/
 	sed -i 's/^_ADDRESS_SPACE = .*/_ADDRESS_SPACE = resource.RLIM_INFINITY/' \
 		$(SANITIZED)/tree/voiceanon/archive/pool.py
+	grep -q RLIM_INFINITY$$ $(SANITIZED)/tree/voiceanon/archive/pool.py
 	ln -sfn $(abspath ../shared) $(SANITIZED)/shared
 	# Threads of NumPy's OpenBLAS are not built for ThreadSanitizer, which would report them.
 	cd $(SANITIZED)/tree && PYTHONPATH=$$PWD ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=1 \

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from voiceanon import Abstraction, Recipe
+from voiceanon.bottleneck import FRAME_S
 from voiceanon.privacy.cache import Cache
 from voiceanon.privacy.collected import Collected
 from voiceanon.privacy.corpora import check_corpus, read_corpus
@@ -35,13 +36,8 @@ from voiceanon.privacy.verdicts import headline
 from voiceanon.privacy.workers import Workers
 
 HOURS = 2.0  # of other people's speech, as in an evaluation
-FRAME_S = 0.02
 
 Change = Callable[[Abstraction], Abstraction]
-
-
-def whole(described: Abstraction) -> Abstraction:
-    return described
 
 
 def without_melody(described: Abstraction) -> Abstraction:
@@ -72,7 +68,7 @@ def without_units(described: Abstraction) -> Abstraction:
 
 
 PARTS: dict[str, tuple[Change, ...]] = {
-    "all of it": (whole,),
+    "all of it": (),
     "without melody": (without_melody,),
     "without level": (without_level,),
     "without melody and level": (without_melody, without_level),
@@ -86,7 +82,7 @@ PARTS: dict[str, tuple[Change, ...]] = {
 class Partly(Described):
     """Descriptions of which a part is missing."""
 
-    changes: tuple[Change, ...] = (whole,)
+    changes: tuple[Change, ...] = ()
 
     def descriptions(self, where: str) -> tuple[Abstraction, ...]:
         """Return what is left of the descriptions of one side."""

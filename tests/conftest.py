@@ -1,7 +1,8 @@
 """What every test may use: hypothesis profiles and the project's real speech."""
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,27 @@ def shared_speech() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared speech folder is not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def voiceanon(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str, str]]:
+    """Run the program in this process with the engine that is installed."""
+    from voiceanon.cli.app import main
+
+    def run(*arguments: object) -> tuple[Any, str, str]:
+        umask = os.umask(0o022)
+        handler = signal.getsignal(signal.SIGTERM)
+        try:
+            with pytest.raises(SystemExit) as caught:
+                main([str(argument) for argument in arguments])
+        finally:
+            os.umask(umask)
+            signal.signal(signal.SIGTERM, handler)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return caught.value.code or 0, out, err
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sounds import DATA
-from test_cli import voiceanon  # noqa: F401 (a fixture)
 
 from voiceanon.checks.assessment import MEASURES
 from voiceanon.errors import InputError
@@ -131,7 +130,7 @@ def test_scores_are_read_from_a_column(tmp_path: Path) -> None:
         read_corpus(table(tmp_path, "nan"))
 
 
-def test_one_command_studies_a_corpus(voiceanon, tmp_path) -> None:  # noqa: F811
+def test_one_command_studies_a_corpus(voiceanon, tmp_path) -> None:
     out = tmp_path / "report"
     arguments = (
         "evaluate", table(tmp_path, ""), "-o", out, "--assessment", "--recogniser", "none",

@@ -38,26 +38,6 @@ SUMMARY_KEYS = {
 
 
 @pytest.fixture
-def voiceanon(capsys):
-    """Run the program in this process with the engine that is installed."""
-
-    def run(*arguments):
-        umask = os.umask(0o022)
-        handler = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as caught:
-                main([str(argument) for argument in arguments])
-        finally:
-            os.umask(umask)
-            signal.signal(signal.SIGTERM, handler)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return caught.value.code or 0, out, err
-
-    return run
-
-
-@pytest.fixture
 def fake(voiceanon, monkeypatch):
     """Run the program with the stand-in engine."""
     monkeypatch.setattr("voiceanon.anonymizer.Anonymizer", FakeAnonymizer)

@@ -9,7 +9,6 @@ import pytest
 import soundfile
 from challenge_files import SPEECH, kaldi
 from test_challenge_folder import FileAnonymizer
-from test_cli import voiceanon  # noqa: F401 (a fixture)
 
 from voiceanon.cli import challenge as command
 from voiceanon.cli.exit_codes import INTERRUPTED, SOME_FAILED
@@ -23,7 +22,7 @@ def data(tmp_path, monkeypatch):
     return kaldi(tmp_path / "data", **lines)
 
 
-def test_a_folder_is_made_and_counted(voiceanon, data, tmp_path):  # noqa: F811
+def test_a_folder_is_made_and_counted(voiceanon, data, tmp_path):
     (data / "feats.scp").write_text("a raw.ark:5\n")
     code, out, err = voiceanon("challenge", data, "-o", tmp_path / "out")
     assert (code, out) == (0, "")
@@ -38,7 +37,7 @@ def test_a_folder_is_made_and_counted(voiceanon, data, tmp_path):  # noqa: F811
         assert not np.array_equal(made, original)
 
 
-def test_json_tells_what_was_delivered(voiceanon, data, tmp_path):  # noqa: F811
+def test_json_tells_what_was_delivered(voiceanon, data, tmp_path):
     code, out, _ = voiceanon("challenge", data, "-o", tmp_path / "out", "--json")
     assert code == 0
     assert json.loads(out) == {
@@ -50,7 +49,7 @@ def test_json_tells_what_was_delivered(voiceanon, data, tmp_path):  # noqa: F811
     }
 
 
-def test_what_failed_is_named_and_the_exit_code_says_so(voiceanon, data, tmp_path):  # noqa: F811
+def test_what_failed_is_named_and_the_exit_code_says_so(voiceanon, data, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"no audio at all")
     (data / "wav.scp").write_text(f"a {SPEECH[0]}\nb {tmp_path / 'bad.wav'}\n")
     code, out, err = voiceanon("challenge", data, "-o", tmp_path / "out", "--json")
@@ -65,7 +64,7 @@ def test_what_failed_is_named_and_the_exit_code_says_so(voiceanon, data, tmp_pat
     assert [path.name for path in (tmp_path / "out" / "wav").iterdir()] == ["a.wav"]
 
 
-def test_what_cannot_be_begun_is_one_line(voiceanon, data, tmp_path):  # noqa: F811
+def test_what_cannot_be_begun_is_one_line(voiceanon, data, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "there").mkdir()
     kaldi(tmp_path / "piped", scp="a sox in.wav -t wav - |\n", utt2spk="a s\n")
@@ -83,7 +82,7 @@ def test_what_cannot_be_begun_is_one_line(voiceanon, data, tmp_path):  # noqa: F
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_has_no_tables(voiceanon, data, tmp_path, monkeypatch, number):  # noqa: F811
+def test_a_stopped_run_has_no_tables(voiceanon, data, tmp_path, monkeypatch, number):
     class Stopped(FileAnonymizer):
         def file(self, *arguments, **options):
             os.kill(os.getpid(), number)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import soundfile
 from sounds import DATA, clip
-from test_cli import voiceanon  # noqa: F401 (a fixture)
 
 import voiceanon as package
 from voiceanon.checks.transcript import Transcript
@@ -25,7 +24,7 @@ def output(tmp_path: Path) -> Path:
     return tmp_path / "made.flac"
 
 
-def test_a_good_output_passes(voiceanon, output):  # noqa: F811
+def test_a_good_output_passes(voiceanon, output):
     code, out, err = voiceanon("check", DATA / NAME, output, *JUDGE)
     assert code == 0
     assert "pass: every judged measure passes" in out
@@ -39,7 +38,7 @@ def test_a_good_output_passes(voiceanon, output):  # noqa: F811
         assert set(measure) == {"value", "limit", "verdict", "reason", "judge"}
 
 
-def test_what_is_told_is_not_called_a_pass(voiceanon, output, monkeypatch):  # noqa: F811
+def test_what_is_told_is_not_called_a_pass(voiceanon, output, monkeypatch):
     class Weak:
         """Mishears every word of the second recording that it is given."""
 
@@ -64,13 +63,13 @@ def test_what_is_told_is_not_called_a_pass(voiceanon, output, monkeypatch):  # n
     assert measures["words.lost_percent"]["verdict"] == "told"
 
 
-def test_a_copy_fails_with_exit_code_4(voiceanon):  # noqa: F811
+def test_a_copy_fails_with_exit_code_4(voiceanon):
     code, out, _ = voiceanon("check", DATA / NAME, DATA / NAME, *JUDGE)
     assert code == 4
     assert "fail: 100 % of it copies the original" in " ".join(out.split())
 
 
-def test_what_is_not_measured_is_no_pass(voiceanon, output, monkeypatch):  # noqa: F811
+def test_what_is_not_measured_is_no_pass(voiceanon, output, monkeypatch):
     monkeypatch.setattr(
         "voiceanon.checks.checking.find_recogniser", lambda: (None, "no recogniser: none is there")
     )
@@ -81,14 +80,14 @@ def test_what_is_not_measured_is_no_pass(voiceanon, output, monkeypatch):  # noq
     assert "no pass" in err
 
 
-def test_a_transcript_is_read_from_a_file(voiceanon, output, tmp_path):  # noqa: F811
+def test_a_transcript_is_read_from_a_file(voiceanon, output, tmp_path):
     text = tmp_path / "said.txt"
     text.write_text("these are words that nobody said")
     _, out, _ = voiceanon("check", DATA / NAME, output, *JUDGE, "--transcript", text, "--json")
     assert "against the transcript" in json.loads(out)["measures"]["words.lost_percent"]["judge"]
 
 
-def test_errors_are_one_line(voiceanon, output, tmp_path):  # noqa: F811
+def test_errors_are_one_line(voiceanon, output, tmp_path):
     (tmp_path / "noise.wav").write_bytes(b"RIFF nothing here")
     soundfile.write(tmp_path / "other.wav", clip(NAME)[0], 8000)
     for arguments, code, said in (

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from golden_features import CLIP
 from sounds import clip
-from test_cli import voiceanon  # noqa: F401 (a fixture)
 
 from voiceanon import Measures, abstract, measures
 from voiceanon.cli import app
@@ -29,7 +28,7 @@ def stored(tmp_path):
 
 
 def test_describe_tells_measures_alone_and_draws_nothing_of_them(
-    voiceanon,  # noqa: F811
+    voiceanon,
     stored,
     tmp_path,
 ):
@@ -46,7 +45,7 @@ def test_describe_tells_measures_alone_and_draws_nothing_of_them(
     assert not plot.exists()
 
 
-def test_collect_counts_and_calls_rows_as_asked(voiceanon, stored, tmp_path):  # noqa: F811
+def test_collect_counts_and_calls_rows_as_asked(voiceanon, stored, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     (stored / "notes.txt").write_text("no description")
     out_path = tmp_path / "all.parquet"
@@ -63,7 +62,7 @@ def test_collect_counts_and_calls_rows_as_asked(voiceanon, stored, tmp_path):  #
 
 
 def test_collect_refuses_what_it_cannot_read_and_leaves_nothing(
-    voiceanon,  # noqa: F811
+    voiceanon,
     stored,
     tmp_path,
 ):
@@ -113,7 +112,7 @@ def test_of_several_channels_all_are_stored_or_none(tmp_path, monkeypatch):
     ],
 )
 def test_whatever_happens_is_one_line_and_an_exit_code(
-    voiceanon,  # noqa: F811
+    voiceanon,
     monkeypatch,
     error,
     code,

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import soundfile
 from sounds import DATA, clip_names
-from test_cli import voiceanon  # noqa: F401 (a fixture)
 
 CLIPS = clip_names()
 KEYS = {"path", "status", "found", "p_bound", "score", "start_s", "listened_s", "key", "stated"}
@@ -20,7 +19,7 @@ def recording(tmp_path):
     return tmp_path / "talk.wav"
 
 
-def test_an_output_is_told_from_a_recording(voiceanon, recording, tmp_path):  # noqa: F811
+def test_an_output_is_told_from_a_recording(voiceanon, recording, tmp_path):
     made = tmp_path / "made.flac"
     assert voiceanon("anonymize", recording, "-o", made)[0] == 0
     code, out, err = voiceanon("detect", made)
@@ -40,7 +39,7 @@ def test_an_output_is_told_from_a_recording(voiceanon, recording, tmp_path):  # 
     assert "states nothing" in out
 
 
-def test_what_cannot_be_read_is_neither(voiceanon, recording, tmp_path):  # noqa: F811
+def test_what_cannot_be_read_is_neither(voiceanon, recording, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
     code, out, err = voiceanon("detect", tmp_path / "bad.wav", recording)
     assert code == 3
@@ -51,7 +50,7 @@ def test_what_cannot_be_read_is_neither(voiceanon, recording, tmp_path):  # noqa
     assert json.loads(out)["status"] == "failed"
 
 
-def test_a_key_of_ones_own_comes_from_a_file(voiceanon, recording, tmp_path):  # noqa: F811
+def test_a_key_of_ones_own_comes_from_a_file(voiceanon, recording, tmp_path):
     key = tmp_path / "our.key"
     key.write_text("5a" * 32)
     key.chmod(0o600)

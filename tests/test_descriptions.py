@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_up_descriptions import DIGITS, MEASURED, MadeUp, description
 from page_reader import read_page
 from synthetic_people import write_corpus
-from test_cli import json_lines, voiceanon  # noqa: F401 (a fixture)
+from test_cli import json_lines
 
 from voiceanon.errors import InputError
 from voiceanon.keys import Draws
@@ -369,7 +369,7 @@ def test_what_cannot_be_asked_for_is_refused(corpora, tmp_path, more, said) -> N
 
 
 def test_the_command_writes_the_report_and_no_statement(
-    voiceanon,  # noqa: F811
+    voiceanon,
     corpora,
     results,
     tmp_path,

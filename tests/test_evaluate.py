@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from synthetic_people import utterance, write_corpus
-from test_cli import json_lines, voiceanon  # noqa: F401 (a fixture)
+from test_cli import json_lines
 
 from voiceanon.checks.recognisers import WHISPER_FOLDER
 from voiceanon.errors import InputError
@@ -294,7 +294,7 @@ FAST = ("--light", "--recogniser", "none", "--baselines", "raw", "--workers", "1
         "--attackers", "statistics,waveform")  # fmt: skip
 
 
-def test_the_command_writes_a_report(voiceanon, corpora, tmp_path) -> None:  # noqa: F811
+def test_the_command_writes_a_report(voiceanon, corpora, tmp_path) -> None:
     out = tmp_path / "report"
     dev, train = corpora
     code, said, _ = voiceanon("evaluate", dev, "-o", out, "--train", train, *FAST, "--json")
@@ -327,7 +327,7 @@ def test_the_command_writes_a_report(voiceanon, corpora, tmp_path) -> None:  # n
         (["--train", "no-such-folder"], 2, "does not exist"),
     ],
 )
-def test_usage_errors_are_one_line(voiceanon, corpora, tmp_path, more, code, said) -> None:  # noqa: F811
+def test_usage_errors_are_one_line(voiceanon, corpora, tmp_path, more, code, said) -> None:
     got, _, err = voiceanon("evaluate", corpora[0], "-o", tmp_path / "out", *FAST, *more)
     assert got == code
     assert said in " ".join(err.split())
@@ -335,7 +335,7 @@ def test_usage_errors_are_one_line(voiceanon, corpora, tmp_path, more, code, sai
 
 
 def test_the_report_never_lands_in_the_corpus_or_over_other_files(
-    voiceanon,  # noqa: F811
+    voiceanon,
     corpora,
     tmp_path,
 ) -> None:
@@ -351,7 +351,7 @@ def test_the_report_never_lands_in_the_corpus_or_over_other_files(
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
-def test_attackers_can_be_listed_without_a_corpus(voiceanon) -> None:  # noqa: F811
+def test_attackers_can_be_listed_without_a_corpus(voiceanon) -> None:
     code, out, _ = voiceanon("evaluate", "--list-attackers")
     assert code == 0
     for name in attackers_module.all_attackers():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import clip, clip_names, speech
-from test_cli import voiceanon as voiceanon_fixture
 
 import voiceanon
 from voiceanon.anonymizer import Anonymizer
@@ -24,7 +24,12 @@ from voiceanon.recipe import Recipe
 
 RATE = 16_000
 DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
-program = voiceanon_fixture  # the command line, in this process
+
+
+@pytest.fixture(name="program")
+def _program(voiceanon: Callable[..., object]) -> Callable[..., object]:
+    """The command line, in this process; here the package itself has that name."""
+    return voiceanon
 
 
 def gated(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from sounds import clip, clip_names, speech
-from test_cli import voiceanon as voiceanon_fixture
 
 import voiceanon
 from voiceanon.container.voa import Level
@@ -21,7 +21,12 @@ RATE = 16_000
 SECRET = bytes(range(32))
 DATA = Path(__file__).parents[1] / "voiceanon" / "samples"
 NAME = f"{Path(clip_names()[1]).stem}.flac"
-program = voiceanon_fixture  # the command line, in this process
+
+
+@pytest.fixture(name="program")
+def _program(voiceanon: Callable[..., object]) -> Callable[..., object]:
+    """The command line, in this process; here the package itself has that name."""
+    return voiceanon
 
 
 @pytest.fixture

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-_COLOURS = {"pass": "green", "not measured": "yellow", "hold": "yellow", "fail": "red"}
-_COLOURS |= {"told": "dim"}
+_COLOURS = {
+    "told": "dim",
+    "pass": "green",
+    "not measured": "yellow",
+    "hold": "yellow",
+    "fail": "red",
+}
 _LONGEST_TEXT = 1 << 20
 
 
