@@ -37,7 +37,7 @@ FLOORS = [
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms that may import less than everything below them.
 NARROW = {
-    "formats": {"errors", "version", "audio"},
+    "formats": {"errors", "version", "audio", "_kernels"},
     "errors": set(),
     "version": set(),
     "audio": {"errors"},

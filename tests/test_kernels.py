@@ -76,6 +76,47 @@ def test_quantise_f0_does_not_flutter_where_plain_rounding_would() -> None:
     assert len(set(_kernels.quantise_f0(flutter, 100.0, 0.1, 5, 0.1).tolist())) == 1
 
 
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 3), st.integers(0, 20)),
+        elements=st.just(0.0)
+        | st.floats(-1.25, 1.25, width=32)
+        | st.floats(-(2.0**-12), 2.0**-12, width=32),
+    ),
+    st.integers(0, 2**64 - 1),
+)
+def test_round_samples_agrees_with_its_twin(samples: np.ndarray, seed: int) -> None:
+    words = (
+        np.random.SFC64(seed).random_raw(samples.size).astype(np.uint32).reshape(samples.T.shape)
+    )
+    values = samples.T * np.float32(32768)
+    dithered = values + (np.float32(words % 65536) - np.float32(words // 65536)) / np.float32(65536)
+    twin = np.rint(np.clip(np.where(values == 0, 0, dithered), -32768, 32767))
+    rounded = _kernels.round_samples(samples, words.ravel())
+    np.testing.assert_array_equal(rounded, twin.astype(np.int16))
+
+
+@pytest.mark.parametrize("steps", [100.0, 100.25, 100.5])
+def test_triangular_dither_makes_the_error_of_rounding_the_same_for_every_sample(
+    steps: float,
+) -> None:
+    # Mean 0 and variance 1/4 (1/6 of the dither, 1/12 of rounding): Lipshitz et al. 1992, eq. 33.
+    words = np.random.SFC64(1).random_raw(40_000).astype(np.uint32)
+    rounded = _kernels.round_samples(np.full((1, 40_000), steps / 32768, np.float32), words)
+    assert abs(rounded.mean() - steps) < 0.0125  # five standard deviations of the mean
+    assert abs(rounded.std() - 0.5) < 0.0125
+
+
+@pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf, 1e30])
+def test_a_wild_sample_is_full_scale_and_dither_for_others_is_refused(wild: float) -> None:
+    dither = np.zeros(1, np.uint32)
+    rounded = _kernels.round_samples(np.float32([[wild]]), dither)
+    assert abs(int(rounded[0, 0])) >= 32767
+    with pytest.raises(ValueError, match="one word for each sample"):
+        _kernels.round_samples(np.zeros((2, 1), np.float32), dither)
+
+
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf, -np.inf, 5e-324, 1e308])
 def test_a_wild_scale_reads_nothing_but_the_envelope(scale: float) -> None:
     envelope = np.float32([[1, 2, 3, 4]])

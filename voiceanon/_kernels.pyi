@@ -17,3 +17,6 @@ def quantise_f0(
     levels: int,
     reluctance: float,
 ) -> npt.NDArray[np.float32]: ...
+def round_samples(
+    samples: npt.NDArray[np.float32], dither: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.int16]: ...

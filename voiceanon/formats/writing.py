@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from voiceanon import _kernels
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.formats.facts import check_channels, check_rate
 from voiceanon.formats.placing import NewFile, cause
@@ -35,7 +36,6 @@ _MAX_FLAC_CHANNELS = 8
 # A WAV file states its size in 32 bits; libsndfile damages larger ones without a word.
 _MAX_WAV_DATA_BYTES = 0xFFFFFFFF - 4096
 _SAMPLE_BYTES = 2
-_FULL_SCALE = 32768
 # Not a secret: dither must be the same in every run, so that outputs can be compared by hash.
 _DITHER_SEED = 0x766F696365
 _VERIFY_FRAMES = 65536
@@ -89,7 +89,7 @@ class AudioWriter:
         self._format = _check_format(self.path, self.channels, self.frames)
         self._written = 0
         self._dither = np.random.SFC64(_DITHER_SEED)
-        self._spare = np.empty(0, np.float32)
+        self._spare = np.empty(0, "<u4")
         self._sum = hashlib.sha256()
         self._encoder: soundfile.SoundFile | None = None
         self._file = NewFile(self.path, overwrite=overwrite)
@@ -124,8 +124,8 @@ class AudioWriter:
         # Before rounding: NaN would become full scale.
         if not np.isfinite(samples).all():
             raise RecordingError("result holds samples that are not numbers (NaN or infinite)")
-        rounded = self._round(samples)
-        self._sum.update(rounded.data)
+        rounded = self._dithered(samples)
+        self._sum.update(rounded.astype("<i2", copy=False).data)
         try:
             self._encoder.write(rounded)
         except (OSError, RuntimeError, AssertionError) as error:  # soundfile asserts a full write
@@ -201,31 +201,19 @@ class AudioWriter:
         except (OSError, RuntimeError) as error:
             raise DestinationError(f"cannot be written: {cause(error)}") from error
 
-    def _round(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
-        """Interleaved 16-bit samples, shape (n, channels)."""
-        values = np.ascontiguousarray(samples.T, dtype=np.float32) * np.float32(_FULL_SCALE)
-        silent = values == 0.0
-        values += self._triangular(values.size).reshape(values.shape)
-        values[silent] = 0.0
-        np.rint(values, out=values)
-        np.clip(values, -_FULL_SCALE, _FULL_SCALE - 1, out=values)
-        rounded: npt.NDArray[np.int16] = values.astype("<i2")
-        return rounded
+    def _dithered(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+        """Interleaved 16-bit samples, shape (n, channels).
 
-    def _triangular(self, count: int) -> npt.NDArray[np.float32]:
-        """The next `count` values of the dither: the difference of two uniform steps of 1 LSB.
-
-        Taken from one sequence whatever the block sizes, so blocks cannot change the output.
+        Dither is taken from one sequence whatever the block sizes, so blocks cannot change the
+        output: `random_raw` is a fixed stream in every NumPy; each 64-bit word is for two samples.
         """
-        missing = count - self._spare.size
+        missing = samples.size - self._spare.size
         if missing > 0:
-            # `random_raw` is a fixed stream in every NumPy; each 64-bit word makes two values.
             words = self._dither.random_raw((missing + 1) // 2).astype("<u8", copy=False)
-            halves = words.view("<u2").astype(np.float32)
-            fresh = (halves[0::2] - halves[1::2]) * np.float32(2.0**-16)
-            self._spare = np.concatenate([self._spare, fresh])
-        taken, self._spare = self._spare[:count], self._spare[count:]
-        return taken
+            self._spare = np.concatenate([self._spare, words.view("<u4")])
+        taken, self._spare = self._spare[: samples.size], self._spare[samples.size :]
+        plain = np.ascontiguousarray(samples, np.float32)
+        return _kernels.round_samples(plain, taken.astype(np.uint32, copy=False))
 
     def _verify(self) -> None:
         """Read the temporary file back from the disk and compare every sample."""
