@@ -24,9 +24,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
-from archive import RATE, planned
+from archive import JOINED_S, RATE, joined, planned, repeated
 
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.run_folder import RunFolder
@@ -35,29 +33,20 @@ from voiceanon.privacy.corpora import read_corpus
 from voiceanon.privacy.sounds import Sound
 
 KILLED_AFTER = (0.03, 0.17, 0.29, 0.23, 0.11)  # of the time that the undisturbed run took
-ANSWER_S = 110
+ANSWER_S = JOINED_S[0]
 BYTES_A_SAMPLE = 2
 BLOCK_BYTES = 1 << 20
 VOICEANON = (sys.executable, "-c", "from voiceanon.cli.app import main; main()")
 
 
-def repeated(speech: Path, folder: Path, size_bytes: float) -> tuple[int, float]:
-    """Fill a folder with recordings up to a size; return how many there are and their seconds."""
+def answers(speech: Path, folder: Path, size_bytes: float) -> tuple[int, float]:
+    """Fill a folder with answers up to a size; return how many there are and their seconds."""
     sounds = [Sound.of(recording).read() for recording in read_corpus(speech).recordings]
-    joined = np.concatenate(sounds)
-    first = folder / "00000"
-    first.mkdir(parents=True)
-    for at in range(0, len(joined), ANSWER_S * RATE):
-        samples = joined[at : at + ANSWER_S * RATE]
-        soundfile.write(first / f"{at // RATE:06d}.wav", samples, RATE, subtype="PCM_16")
-    files = sorted(first.iterdir())
-    times = max(1, round(size_bytes / sum(file.stat().st_size for file in files)))
-    for again in range(1, times):
-        place = folder / f"{again:05d}"
-        place.mkdir()
-        for file in files:
-            os.link(file, place / file.name)
-    return times * len(files), times * len(joined) / RATE
+    samples = sum(map(len, sounds))
+    times = max(1, round(size_bytes / (samples * BYTES_A_SAMPLE)))
+    long = joined(sounds, ANSWER_S)
+    repeated(long, folder, ".wav", times)
+    return times * len(long), times * samples / RATE
 
 
 def started(run: RunFolder, workers: int) -> subprocess.Popen[bytes]:
@@ -124,7 +113,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         source = Path(scratch) / "source"
-        recordings, duration_s = repeated(arguments.speech, source, arguments.gigabytes * 1e9)
+        recordings, duration_s = answers(arguments.speech, source, arguments.gigabytes * 1e9)
         key = fresh_secret()
         calm = planned(source, Path(scratch) / "calm", key, check=False)
         began_s = time.monotonic()

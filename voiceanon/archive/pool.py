@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import resource
@@ -264,6 +265,7 @@ def _serve(pipe: Connection, make_work: Callable[[Any], Work], settings: object)
     try:
         _guard()
         work = make_work(settings)
+        gc.freeze()  # modules and tables stay to the end: they need not be walked again and again
         while True:
             pipe.send(("done", work(pipe.recv(), tell)))
     except KeyboardInterrupt:
