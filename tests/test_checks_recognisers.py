@@ -2,12 +2,14 @@
 
 import csv
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sounds import DATA, clip
 
 from voiceanon.checks import optional, recognisers, transcript
+from voiceanon.checks import whisper as whisper_module
 from voiceanon.checks.recognisers import (
     CallableRecogniser,
     Transcript,
@@ -113,6 +115,29 @@ def test_whisper_hears_nearly_all_words_always_the_same(whisper) -> None:
     assert whisper.transcribe(clips()[0][0]) == heard[0]
     assert whisper.transcribe(np.zeros(16_000, np.float32)).text == ""
     assert heard[0].filled_pauses is None
+
+
+def test_whisper_that_says_the_same_over_and_over_is_asked_again(tmp_path, monkeypatch) -> None:
+    class Model:
+        def __init__(self, *_: object, **__: object) -> None:
+            self.asked: list[int] = []
+
+        def transcribe(self, samples, *, no_repeat_ngram_size, temperature, **_):
+            assert temperature == 0.0
+            self.asked.append(no_repeat_ngram_size)
+            loops = samples[0] < 0 and not no_repeat_ngram_size
+            said = SimpleNamespace(text=" a daughter of" * (40 if loops else 1))
+            said.compression_ratio = 20.0 if loops else 0.9
+            return iter([said]), None
+
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(whisper_module, "load", lambda _: SimpleNamespace(WhisperModel=Model))
+    judge = whisper_module.WhisperRecogniser(tmp_path)
+    assert judge.transcribe(np.full(16_000, 0.1, np.float32)).text == "a daughter of"
+    assert judge._model.asked == [0]
+    assert judge.transcribe(np.full(16_000, -0.1, np.float32)).text == "a daughter of"
+    assert judge._model.asked == [0, 0, 3]
 
 
 def test_a_function_is_a_recogniser() -> None:

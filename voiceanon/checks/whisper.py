@@ -18,13 +18,18 @@ _HOW = (
     "openai/whisper-base.en --copy_files tokenizer.json --output_dir FOLDER` or copy one here"
 )
 
+_MOST_COMPRESSED = 2.4  # Radford et al. 2023, section 4.5
+_NO_REPEATED_TOKENS = 3
+
 
 class WhisperRecogniser:
     """Whisper through faster-whisper: int8, beam 1, English, no timestamps, no context.
 
     Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. The
-    temperature is 0 without fallback, so nothing is sampled and the same samples always give the
-    same text on one machine.
+    temperature is 0, so nothing is sampled and the same samples always give the same text on one
+    machine. Where it then says the same over and over (its text compresses more than 2.4 times, the
+    paper's own sign of that), it is asked again, and may say no three tokens twice: the paper's way
+    out, a higher temperature, would draw.
 
     Parameters
     ----------
@@ -59,7 +64,7 @@ class WhisperRecogniser:
         self.name = f"whisper {folder.resolve().name} int8"
         self.version = (
             f"{_hash_of(folder / 'model.bin')}, faster-whisper {version_of('faster-whisper')}, "
-            f"ctranslate2 {version_of('ctranslate2')}, 1"
+            f"ctranslate2 {version_of('ctranslate2')}, 2"
         )
         self._model: Any = module.WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1
@@ -70,6 +75,13 @@ class WhisperRecogniser:
         audible = hearable(samples)
         if audible is None:
             return Transcript("")
+        segments = self._heard(audible, 0)
+        if any(segment.compression_ratio > _MOST_COMPRESSED for segment in segments):
+            segments = self._heard(audible, _NO_REPEATED_TOKENS)
+        text = " ".join(segment.text.strip() for segment in segments).strip()
+        return Transcript(text, tuple(HeardWord(word) for word in text.split()))
+
+    def _heard(self, audible: Float32, no_repeated_tokens: int) -> list[Any]:
         segments, _ = self._model.transcribe(
             audible,
             language="en",
@@ -77,9 +89,9 @@ class WhisperRecogniser:
             temperature=0.0,
             condition_on_previous_text=False,
             without_timestamps=True,
+            no_repeat_ngram_size=no_repeated_tokens,
         )
-        text = " ".join(segment.text.strip() for segment in segments).strip()
-        return Transcript(text, tuple(HeardWord(word) for word in text.split()))
+        return list(segments)
 
 
 def _hash_of(path: Path) -> str:
