@@ -23,6 +23,7 @@ from voiceanon.container.voa import Level, unpack
 from voiceanon.errors import InputError, RecipeError, RecordingError, SecretError
 from voiceanon.formats.integrity import inspect
 from voiceanon.formats.reading import AudioReader
+from voiceanon.formats.salvaging import SalvagingReader
 from voiceanon.formats.source import Source
 from voiceanon.recipe import Recipe
 
@@ -130,18 +131,40 @@ def header(data: bytes) -> None:
         assert count is None or count >= 0
 
 
+def _check_blocks(reader: AudioReader) -> None:
+    done = 0
+    for block in islice(reader.blocks(4_096), _MOST_BLOCKS):
+        assert block.dtype == np.float32
+        assert block.shape[0] == reader.channels
+        assert math.isfinite(float(np.abs(block).max()))
+        done += block.shape[1]
+    assert done <= reader.declared_frames
+
+
 def recording(data: bytes) -> None:
     """What is decoded is finite and as long as was said, or refused."""
     try:
         with AudioReader(_written(data, "recording"), max_duration_s=600.0) as reader:
-            done = 0
-            blocks = islice(reader.blocks(4_096), _MOST_BLOCKS)
-            for block in blocks:
-                assert block.dtype == np.float32
-                assert block.shape[0] == reader.channels
-                assert math.isfinite(float(np.abs(block).max()))
-                done += block.shape[1]
-            assert done <= reader.declared_frames
+            _check_blocks(reader)
+    except RecordingError as error:
+        assert "\n" not in str(error), "an error of several lines"
+
+
+def salvage(data: bytes) -> None:
+    """What is left of a damaged recording is so, too; only a damaged one is salvaged."""
+    path = _written(data, "recording")
+    try:
+        with AudioReader(path, max_duration_s=600.0) as reader:
+            _check_blocks(reader)
+            return
+    except RecordingError as error:
+        problem = error
+    try:
+        with SalvagingReader(path, problem, max_duration_s=600.0) as reader:
+            _check_blocks(reader)
+            assert reader.salvage is not None
+            assert "\n" not in str(reader.salvage)
+            assert 0 < reader.salvage.kept_s <= 600.0
     except RecordingError as error:
         assert "\n" not in str(error), "an error of several lines"
 
@@ -157,5 +180,6 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
         description,
         header,
         recording,
+        salvage,
     )
 }

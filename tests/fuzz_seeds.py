@@ -95,6 +95,11 @@ def _recordings() -> Iterator[bytes]:
     yield b"ID3\x04\x00\x00" + bytes(4) + struct.pack(">I", 0xFFFB9000) + bytes(400)
 
 
+def _cut_recordings() -> Iterator[bytes]:
+    for whole in _recordings():
+        yield whole[: len(whole) * 2 // 3]
+
+
 def _badaudio(folders: tuple[str, ...]) -> Iterator[bytes]:
     if BADAUDIO.is_dir():
         for path in sorted(BADAUDIO.rglob("*")):
@@ -115,11 +120,12 @@ def seeds_of(parser: str, *, shared: bool = True) -> Iterator[bytes]:
         "description": _descriptions,
         "header": _recordings,
         "recording": _recordings,
+        "salvage": _cut_recordings,
     }
     yield from made[parser]()
     if not shared:
         return
-    if parser in ("header", "recording"):
+    if parser in ("header", "recording", "salvage"):
         yield from _badaudio(())
     elif parser.endswith("_list"):
         yield from _badaudio(("manifests",))
