@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from json_output import json_lines
 from made_up_descriptions import DIGITS, MEASURED, MadeUp, description
 from page_reader import read_page
 from synthetic_people import write_corpus
-from test_cli import json_lines
 
 from voiceanon.errors import InputError
 from voiceanon.keys import Draws
