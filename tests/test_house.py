@@ -195,6 +195,12 @@ def test_no_file_is_a_drawer_for_leftovers(name: str) -> None:
     assert not parts & {"util", "utils", "helper", "helpers", "manager", "common", "misc"}
 
 
+@pytest.mark.parametrize("name", [name for name in PYTHON if name.startswith("tests/")])
+def test_no_file_imports_a_test(name: str) -> None:
+    # What several tests need is in a module of its own, or a fixture of conftest.py.
+    assert not [target for target in imported(PYTHON[name]) if target.startswith("test_")]
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_gpl_packages_stay_outside_the_package(name: str) -> None:
     gpl = {"parselmouth", "pedalboard", "pyrubberband", "rubberband"}
