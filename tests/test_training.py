@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sounds
+from made_up_tables import random_tables
 from training_clips import described, prepared_clips
 
 from voiceanon.bottleneck import decoder, encoder, make_bottleneck_model
@@ -151,8 +152,6 @@ def test_the_encoder_hears_what_the_core_hears() -> None:
 
 
 def _untrained() -> dict[str, np.ndarray]:
-    from test_bottleneck_core import random_tables
-
     return random_tables(pauses=False)
 
 
