@@ -26,7 +26,7 @@ FLOORS = [
     {"checks"},
     {"container"},
     {"file_search", "file_plan", "files"},
-    {"anonymizer", "stream", "speaking", "abstraction", "measures"},
+    {"anonymizer", "stream", "speaking", "abstraction", "describing", "measures"},
     {"storage"},
     {"privacy", "training", "models"},
     {"archive"},
