@@ -5,25 +5,33 @@ each killed wherever a test likes.
 """
 
 import hashlib
+import io
 import os
 import tarfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
-from archive_runs import plan
+from archive_runs import destination, outputs, plan, twin
 
 from voiceanon.archive import ledger
 from voiceanon.archive.entries import MEMBER_MARK
+from voiceanon.archive.grouping import Grouping
 from voiceanon.archive.ledger import Row
 from voiceanon.archive.places import LocalFolder, place_of
 from voiceanon.archive.run_folder import waiting_beside
-from voiceanon.archive.running import run_shard
+from voiceanon.archive.running import Watcher, run_shard
+from voiceanon.archive.statement import totals_of
+from voiceanon.archive.verifying import verify_run
 from voiceanon.archive.work import output_of
 from voiceanon.formats.placing import NewFile
 
 RATE, FRAMES = 16_000, 400
 KILLED = 9
+# Tar files of recordings, and how many recordings that is.
+TARS = {"x.tar": ["a.wav", "b.wav", "c.wav"], "y.tar": ["d.wav"], "z.tar": ["e.wav", "f.wav"]}
+COUNT = 6
 
 
 def planned(place, tars, files=(), *, grouping, **settings):
@@ -137,3 +145,63 @@ def _kill_at(number):
     Path.unlink = before(Path.unlink)
     ledger.Ledger.put = before(ledger.Ledger.put)
     ledger.Ledger.commit = before(ledger.Ledger.commit)
+
+
+def undisturbed_tars(place):
+    """Plan a run of TARS and do it; return a copy that is not begun, and what was made."""
+    folder = planned(place, TARS, grouping=Grouping("auto"), level="measures")
+    kept = twin(folder, "kept")
+    go_on(folder)
+    wanted = outputs(folder)
+    assert len(wanted) == len(TARS)
+    return kept, wanted
+
+
+def another(kept, tmp_path_factory):
+    folder = twin(kept, tmp_path_factory.mktemp("run").name)
+    destination(folder).mkdir(mode=0o700)
+    return folder
+
+
+def stopped_half_way(kept, tmp_path_factory):
+    """Return a run of which one tar file is made and some outputs wait."""
+    folder = another(kept, tmp_path_factory)
+    seen = []
+
+    def stop(entry, _row):
+        seen.append(entry.packed.number)
+        if seen.count(seen[-1]) == 1 and len(seen) > 1:
+            raise KeyboardInterrupt
+
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            go_on(folder, watcher=Watcher(on_row=stop))
+        if waiting(folder) and outputs(folder):
+            return folder
+    raise AssertionError("it never came to that")
+
+
+def waiting(folder):
+    return [path.name for path in folder.waiting.rglob("*") if path.is_file()]
+
+
+def members_in(content):
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        return {info.name: archive.extractfile(info).read() for info in archive}
+
+
+def assert_undisturbed(folder, wanted, count=COUNT):
+    assert outputs(folder) == wanted
+    assert not folder.waiting.exists()
+    totals = totals_of(folder)
+    assert (totals.states["done"], totals.states["undecided"], totals.waiting) == (count, 0, 0)
+    found = verify_run(folder)
+    assert found.is_good, found
+    assert found.outputs == totals.outputs == 2 * count
+    assert found.bytes == totals.output_bytes
+
+
+def flip(path):
+    """Change one bit of a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -5,15 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pytest
 import soundfile
 from sounds import clip_names, speech
 
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.owning import MARK
 from voiceanon.archive.run_folder import RunFolder, RunSettings
+from voiceanon.archive.running import run_shard
 from voiceanon.archive.sources import find_sources
 from voiceanon.recipe import Recipe
 
@@ -22,6 +25,7 @@ KEY = bytes(range(32))
 RATE = 16_000
 PROGRAM = "from voiceanon.cli.app import main; main()"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
 def make_recordings(folder, count=4, seconds=1.2):
@@ -57,6 +61,22 @@ def twin(folder, destination):
     settings = replace(folder.settings(), destination=str(place.with_name(destination)))
     (place / "plan.json").write_text(json.dumps(asdict(settings)))
     return RunFolder(place)
+
+
+def undisturbed(place, count=4, seconds=1.2):
+    """Plan a run of some recordings and do it.
+
+    Returns
+    -------
+    tuple
+        A copy of the run that is not begun, what was made of it, and the run that is done.
+    """
+    folder = plan(place, make_recordings(place / "in", count, seconds))
+    kept = twin(folder, "kept")
+    run_shard(folder)
+    wanted = outputs(folder)
+    assert len(wanted) == count
+    return kept, wanted, folder
 
 
 def outputs(folder):
@@ -100,3 +120,21 @@ def command(*arguments, before=()):
 
 def destination(folder):
     return Path(folder.settings().destination)
+
+
+def wait_until(what, timeout_s=60.0):
+    until_s = time.monotonic() + timeout_s
+    while not what():
+        assert time.monotonic() < until_s, "it never came to that"
+        time.sleep(0.005)
+
+
+def wait_for_outputs(folder, count, process):
+    place = destination(folder)
+    wait_until(lambda: process.poll() is not None or len(list(place.glob("*/*.flac"))) >= count)
+
+
+def traced(*arguments, calls, log):
+    """Run the program and write the calls of the system that are named into a log."""
+    tracer = ["strace", "-f", "-y", "-qq", "-s", "0", "-o", str(log), "-e", f"trace={calls}"]
+    return program(*arguments, before=tracer)

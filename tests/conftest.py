@@ -29,6 +29,15 @@ def shared_speech() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return one good file of each kind that is read, by suffix."""
+    from recordings_by_kind import write_each_kind
+
+    files: dict[str, Path] = write_each_kind(tmp_path_factory.mktemp("recordings"))
+    return files
+
+
 @pytest.fixture
 def voiceanon(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str, str]]:
     """Run the program in this process with the engine that is installed."""

@@ -22,9 +22,9 @@ if __package__:  # run as tests.golden_features, the other files of this folder 
 from sounds import clip
 
 from voiceanon import _engine
-from voiceanon.abstraction import abstract
 from voiceanon.anonymizer import Anonymizer
 from voiceanon.bottleneck import FRAME_S
+from voiceanon.describing import abstract
 from voiceanon.recipe import Recipe
 from voiceanon.template import ANALYSIS_ORDER, basis
 

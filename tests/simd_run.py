@@ -11,8 +11,8 @@ from chains import SECRET, run
 from sounds import clip, clip_names
 
 from voiceanon import _engine
-from voiceanon.abstraction import abstract
 from voiceanon.anonymizer import Anonymizer
+from voiceanon.describing import abstract
 from voiceanon.recipe import Recipe
 
 CHUNKS = [0, 1, 79, 80, 81, 333, 2_000, 1, 16_000]

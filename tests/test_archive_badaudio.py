@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from archive_runs import KEY, destination, outputs, plan
-from test_badaudio import CORPUS, ROWS, STATUS, identifier
+from badaudio import CORPUS, ROWS, STATUS, identifier
 
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest

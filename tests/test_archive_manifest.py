@@ -10,25 +10,15 @@ import unicodedata
 import hypothesis
 import hypothesis.strategies as st
 import pytest
+from archive_runs import KEY
+from made_up_manifests import recording, write
 
 from voiceanon import keys
-from voiceanon.archive.entries import Entry, Found, LeftOut
+from voiceanon.archive.entries import Entry, LeftOut
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.sources import find_sources
 from voiceanon.errors import DestinationError, InputError, SecretError
 from voiceanon.file_plan import Kind, free_name
-
-KEY = bytes(range(32))
-PLACE = "/in/"
-
-
-def recording(name, **facts):
-    facts = {"size": 3, "mtime_ns": 7, "source": PLACE + name} | facts
-    return Found(name=name, **facts)
-
-
-def write(folder, found, key=KEY, keep_names=False, name="plan"):
-    return Manifest.write(folder / name, found, key, keep_names=keep_names)
 
 
 def files(folder):

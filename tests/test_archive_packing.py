@@ -4,21 +4,32 @@ No speech is made here: see tests/archive_made_up.py. `test_archive_tar_runs.py`
 """
 
 import errno
-import io
 import os
-import tarfile
 from functools import partial
 from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies as st
 import pytest
-from archive_made_up import go_on, killed_at, planned
+from archive_made_up import (
+    COUNT,
+    TARS,
+    another,
+    assert_undisturbed,
+    flip,
+    go_on,
+    killed_at,
+    members_in,
+    planned,
+    stopped_half_way,
+    undisturbed_tars,
+    waiting,
+)
+from archive_outcomes import named, rows_of
 from archive_runs import destination, outputs, twin
 
 from voiceanon.archive.finishing import finish_run
 from voiceanon.archive.grouping import Grouping
-from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.run_folder import Shard
 from voiceanon.archive.running import Watcher
@@ -26,57 +37,11 @@ from voiceanon.archive.statement import totals_of
 from voiceanon.archive.verifying import verify_run
 from voiceanon.errors import DestinationError, InputError, RecordingError
 
-TARS = {"x.tar": ["a.wav", "b.wav", "c.wav"], "y.tar": ["d.wav"], "z.tar": ["e.wav", "f.wav"]}
-COUNT = 6
-DESCRIBED = {"level": "measures"}
-
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A plan of some tar files, and what an undisturbed run makes of it."""
-    place = tmp_path_factory.mktemp("tars")
-    folder = planned(place, TARS, grouping=Grouping("auto"), **DESCRIBED)
-    kept = twin(folder, "kept")
-    go_on(folder)
-    wanted = outputs(folder)
-    assert len(wanted) == len(TARS)
-    return kept, wanted
-
-
-def another(kept, tmp_path_factory):
-    folder = twin(kept, tmp_path_factory.mktemp("run").name)
-    destination(folder).mkdir(mode=0o700)
-    return folder
-
-
-def waiting(folder):
-    return [path.name for path in folder.waiting.rglob("*") if path.is_file()]
-
-
-def rows_of(folder):
-    with Ledger(folder.ledger(Shard()), folder.settings().run) as ledger:
-        return {row.id: row for row in ledger}
-
-
-def members_in(content):
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        return {info.name: archive.extractfile(info).read() for info in archive}
-
-
-def named(folder):
-    found = outputs(folder)
-    return {name: content for name, content in found.items() if not name.startswith(".voiceanon-")}
-
-
-def assert_undisturbed(folder, wanted, count=COUNT):
-    assert outputs(folder) == wanted
-    assert not folder.waiting.exists()
-    totals = totals_of(folder)
-    assert (totals.states["done"], totals.states["undecided"], totals.waiting) == (count, 0, 0)
-    found = verify_run(folder)
-    assert found.is_good, found
-    assert found.outputs == totals.outputs == 2 * count
-    assert found.bytes == totals.output_bytes
+    return undisturbed_tars(tmp_path_factory.mktemp("tars"))
 
 
 # The same bytes, whatever happens
@@ -244,7 +209,7 @@ def test_a_tar_file_that_was_touched_is_read_by_the_next_run(runs, tmp_path_fact
     go_on(folder)
     tar = max(destination(folder).rglob("*.tar"), key=lambda path: path.stat().st_size)
     written_ns = tar.stat().st_mtime_ns
-    _flip(tar)
+    flip(tar)
     os.utime(tar, ns=(written_ns, written_ns))
     go_on(folder)
     assert outputs(folder) == wanted
@@ -285,7 +250,7 @@ def test_what_sizes_show_needs_no_verification(runs, tmp_path_factory, how):
 
 def test_an_output_that_is_damaged_while_it_waits_is_made_again(runs, tmp_path_factory):
     kept, wanted = runs
-    for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"?"), _flip):
+    for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"?"), flip):
         folder = another(kept, tmp_path_factory)
         number = 10
         while len(waiting(folder)) < 4:
@@ -299,11 +264,6 @@ def test_an_output_that_is_damaged_while_it_waits_is_made_again(runs, tmp_path_f
             assert set(outputs(folder)) < set(wanted)
             go_on(folder)
         assert_undisturbed(folder, wanted)
-
-
-def _flip(path):
-    content = path.read_bytes()
-    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
 def test_what_cannot_be_made_again_leaves_its_tar_file(runs, tmp_path_factory):
@@ -359,24 +319,6 @@ def test_a_ledger_that_is_lost_while_outputs_wait(tmp_path_factory):
 
 
 # The end
-
-
-def stopped_half_way(kept, tmp_path_factory):
-    """Return a run of which one tar file is made and some outputs wait."""
-    folder = another(kept, tmp_path_factory)
-    seen = []
-
-    def stop(entry, _row):
-        seen.append(entry.packed.number)
-        if seen.count(seen[-1]) == 1 and len(seen) > 1:
-            raise KeyboardInterrupt
-
-    for _ in range(5):
-        with pytest.raises(KeyboardInterrupt):
-            go_on(folder, watcher=Watcher(on_row=stop))
-        if waiting(folder) and outputs(folder):
-            return folder
-    raise AssertionError("it never came to that")
 
 
 def test_what_waits_is_told_and_the_end_waits_for_it(runs, tmp_path_factory):

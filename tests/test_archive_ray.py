@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 import archive_faults
+import pool_work
 import pytest
-import test_archive_pool
+from archive_outcomes import rows_by_name
 from archive_runs import (
     KEY,
     ROOT,
@@ -26,10 +27,8 @@ from archive_runs import (
 )
 
 from voiceanon.archive.grouping import Grouping
-from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.ray_pool import RayPool
-from voiceanon.archive.run_folder import Shard
 from voiceanon.archive.running import run_shard
 from voiceanon.archive.statement import totals_of
 from voiceanon.archive.verifying import verify_run
@@ -84,12 +83,6 @@ def on_ray(cluster, folder, **options):
     return partial(RayPool, address=cluster.address, shared=shared, **options)
 
 
-def rows_by_name(folder):
-    name, path = folder.settings().run, folder.ledger(Shard())
-    with Manifest.open(folder.manifest) as manifest, Ledger(path, name) as ledger:
-        return {entry.name: ledger.get(entry.id) for entry in manifest}
-
-
 def assert_as_local(folder, wanted):
     assert outputs(folder) == wanted
     assert {row.state for row in rows_by_name(folder).values()} == {"done"}
@@ -100,7 +93,7 @@ def assert_as_local(folder, wanted):
 def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(optional, "_import", lambda _name: (_ for _ in ()).throw(ImportError()))
     with pytest.raises(InputError, match=r"pip install 'voiceanon\[ray\]'"):
-        RayPool(1, test_archive_pool.make_work, None, 30.0)
+        RayPool(1, pool_work.make_work, None, 30.0)
 
 
 def test_an_address_without_the_engine_is_refused(run):
@@ -266,9 +259,7 @@ def test_workers_have_the_local_limits_and_jobs_are_not_taken_ahead(cluster, tmp
             taken.append(at)
             yield at, ("sleep", 0.0) if at else ("limits", None)
 
-    pool = RayPool(
-        1, test_archive_pool.make_work, "same", 30.0, address=cluster.address, shared=[tmp_path]
-    )
+    pool = RayPool(1, pool_work.make_work, "same", 30.0, address=cluster.address, shared=[tmp_path])
     try:
         results = {}
         for name, result in pool.map(jobs(), lambda _name, _share: None):

@@ -11,17 +11,19 @@ from functools import partial
 import hypothesis
 import hypothesis.strategies as st
 import pytest
-from archive_made_up import go_on, planned
-from archive_runs import KEY, outputs, twin
-from test_archive_manifest import recording, write
-from test_archive_packing import (
+from archive_made_up import (
     TARS,
     another,
     assert_undisturbed,
-    runs,  # noqa: F401 (a fixture)
+    flip,
+    go_on,
+    planned,
     stopped_half_way,
+    undisturbed_tars,
     waiting,
 )
+from archive_runs import KEY, outputs, twin
+from made_up_manifests import recording, write
 
 from voiceanon.archive import manifest as manifests
 from voiceanon.archive import packing, run_folder
@@ -43,6 +45,12 @@ def no_space(*_arguments, **_options):
 def kept(tmp_path_factory):
     """A plan of four recordings that never change, to be copied."""
     return planned(tmp_path_factory.mktemp("kept"), TARS, ["g.wav"], grouping=None)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A plan of some tar files, and what an undisturbed run makes of it."""
+    return undisturbed_tars(tmp_path_factory.mktemp("tars"))
 
 
 @pytest.fixture
@@ -218,15 +226,8 @@ def test_a_full_disk_leaves_no_copy_of_a_member(kept, tmp_path, monkeypatch):
 # Outputs that wait for their tar file
 
 
-def flip(path):
-    content = path.read_bytes()
-    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-
-
 def test_damage_just_before_a_tar_file_is_made_delivers_no_tar_file(
-    runs,  # noqa: F811
-    tmp_path_factory,
-    monkeypatch,
+    runs, tmp_path_factory, monkeypatch
 ):
     plan, wanted = runs
     folder = another(plan, tmp_path_factory)
@@ -248,7 +249,7 @@ def test_damage_just_before_a_tar_file_is_made_delivers_no_tar_file(
     assert_undisturbed(folder, wanted)
 
 
-def test_verifying_reads_what_waits(runs, tmp_path_factory):  # noqa: F811
+def test_verifying_reads_what_waits(runs, tmp_path_factory):
     plan, wanted = runs
     folder = stopped_half_way(plan, tmp_path_factory)
     assert verify_run(folder).damaged == []

@@ -15,19 +15,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from archive_made_up import members_in, waiting
+from archive_outcomes import temporary
 from archive_runs import (
     RATE,
     destination,
     make_recordings,
+    needs_strace,
     outputs,
     plan,
     program,
     start,
+    traced,
     twin,
+    wait_until,
 )
 from sounds import clip_names
-from test_archive_faults import needs_strace, temporary, traced, wait_until
-from test_archive_packing import members_in, waiting
 
 from voiceanon.archive.grouping import Grouping
 from voiceanon.archive.run_folder import Shard
@@ -127,7 +130,7 @@ def test_nothing_that_waits_goes_before_its_tar_file_and_the_ledger_are_durable(
     folder = plan(tmp_path, source, grouping=Grouping("tar"))
     calls = "fsync,fdatasync,rename,renameat,renameat2,pwrite64,unlink,unlinkat"
     log = tmp_path / "calls"
-    ran = traced("run", destination(folder), folder=folder, calls=calls, log=log)
+    ran = traced("run", destination(folder), calls=calls, log=log)
     assert ran.returncode == 0, ran.stderr
     (name,) = outputs(folder)
     lines = log.read_text().splitlines()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from json_output import json_lines
 from sounds import DATA
 
 from voiceanon.checks.assessment import MEASURES
@@ -138,7 +139,7 @@ def test_one_command_studies_a_corpus(voiceanon, tmp_path) -> None:
     )  # fmt: skip
     code, said, err = voiceanon(*arguments)
     assert code == 0, err
-    (row, last) = [json.loads(line) for line in said.splitlines()]
+    (row, last) = json_lines(said)
     assert last["type"] == "evaluation"
     assert set(row["assessment"]) == {*MEASURES, "scorer_rank_r"}
     assert row["headline"] is None

@@ -4,12 +4,10 @@ One process works on all of them, so that a crash, a hang or a leak of one shows
 held against what became of its file. (`salvage`: partly readable recordings are refused for now.)
 """
 
-import csv
 import hashlib
 import io
 import json
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -18,29 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from badaudio import CORPUS, ROWS, STATUS, identifier
 
 from voiceanon.cli.doctor import largest_correlation
 
 ROOT = Path(__file__).parents[1]
-CORPUS = ROOT.parent / "shared" / "badaudio"
-LIST = CORPUS / "corpus.csv"
-LINES = LIST.read_text(encoding="utf-8").splitlines() if LIST.is_file() else []
-ROWS = list(csv.DictReader(LINES))
 
 pytestmark = pytest.mark.skipif(not ROWS, reason="the shared corpus is not beside this checkout")
 
 PROGRAM = "from voiceanon.cli.app import main; main()"
-STATUS = {
-    "ok": {"done"},
-    "ok_strip": {"done"},
-    "ok_finite": {"done", "failed"},
-    "ok_or_error": {"done", "failed", "empty"},
-    "bounded": {"done", "failed"},
-    "salvage": {"failed"},
-    "error": {"failed"},
-    "refuse": {"failed"},
-    "skip_empty": {"empty"},
-}
 # Shorter or simpler sounds than this have too few shapes to tell a copy by its correlation.
 FRAMES_TO_COMPARE = 1000
 
@@ -82,10 +66,6 @@ def gated(tmp_path_factory):
     out = tmp_path_factory.mktemp("gated") / "out"
     sources = [str(CORPUS / row["path"]) for row in ROWS if "done" in STATUS[row["expected"]]]
     return Outcome(anonymize(*sources, "-o", str(out), "--format", "wav"), out)
-
-
-def identifier(row):
-    return re.sub(r"[^A-Za-z0-9_./-]+", "_", row["path"])
 
 
 def test_the_run_ends_as_designed(outcome):

@@ -7,29 +7,15 @@ import numpy as np
 import pytest
 import soundfile
 from challenge_files import SPEECH, challenge, kaldi
-from fake_anonymizer import FakeAnonymizer
+from fake_anonymizer import FileAnonymizer
 
 from voiceanon.anonymizer import Anonymizer
 from voiceanon.cli.doctor import largest_correlation
 from voiceanon.errors import DestinationError, InputError
-from voiceanon.files import anonymize_file
 from voiceanon.privacy.corpora.challenge import read_challenge
 from voiceanon.privacy.corpora.challenge_folder import anonymize_data_folder
 from voiceanon.privacy.corpora.checking import check_corpus
 from voiceanon.privacy.corpora.reading import read_corpus
-from voiceanon.recipe import Recipe
-
-SECRET = bytes(32)
-
-
-class FileAnonymizer(FakeAnonymizer):
-    """The stand-in for the engine with the door for files that `Anonymizer` has."""
-
-    def __init__(self, voice_draw="recording", secret=SECRET):
-        super().__init__(Recipe(name="fake", voice_draw=voice_draw), secret)
-
-    def file(self, source, destination, **options):
-        return anonymize_file(self, source, destination, **options)
 
 
 def test_a_folder_of_the_challenge_anonymized_can_be_read_as_one(tmp_path, monkeypatch):

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 from fake_anonymizer import FakeAnonymizer
-from test_formats import frame_starts
+from json_output import json_lines
+from recordings_by_kind import frame_starts
 
 from voiceanon._engine import built_levels, usable_levels
 from voiceanon.cli.app import main
@@ -62,10 +63,6 @@ def recordings(tmp_path):
     soundfile.write(folder / "empty.wav", np.zeros(0), rate)
     (folder / "notes.txt").write_text("no audio")
     return folder
-
-
-def json_lines(text):
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def files_below(folder):

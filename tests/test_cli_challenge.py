@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from challenge_files import SPEECH, kaldi
-from test_challenge_folder import FileAnonymizer
+from fake_anonymizer import FileAnonymizer
 
 from voiceanon.cli import challenge as command
 from voiceanon.cli.exit_codes import INTERRUPTED, SOME_FAILED

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from json_output import json_lines
 from sounds import DATA, clip_names
 
 CLIPS = clip_names()
@@ -29,7 +30,7 @@ def test_an_output_is_told_from_a_recording(voiceanon, recording, tmp_path):
     assert not err
     code, out, _ = voiceanon("detect", made, recording, "--json")
     assert code == 4
-    rows = [json.loads(line) for line in out.splitlines()]
+    rows = json_lines(out)
     assert all(set(row) == KEYS for row in rows)
     assert [(row["found"], row["stated"]) for row in rows] == [(True, True), (False, False)]
     assert rows[0]["p_bound"] < 1e-6

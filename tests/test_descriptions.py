@@ -7,12 +7,13 @@ import json
 
 import numpy as np
 import pytest
+from hostile_results import JSON_VALUES, assert_only_known_markup, places, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from json_output import json_lines
 from made_up_descriptions import DIGITS, MEASURED, MadeUp, description
 from page_reader import read_page
 from synthetic_people import write_corpus
-from test_cli import json_lines
 
 from voiceanon.errors import InputError
 from voiceanon.keys import Draws
@@ -306,8 +307,6 @@ def test_an_evaluation_holds_what_the_schema_says(results) -> None:
 
 
 def test_the_page_has_the_part_and_known_markup_alone(results, tmp_path) -> None:
-    from test_evaluation_report import assert_only_known_markup
-
     page = read_page(write_report(results[0], tmp_path))
     assert_only_known_markup(page)
     text = page.text
@@ -322,8 +321,6 @@ def test_the_page_has_the_part_and_known_markup_alone(results, tmp_path) -> None
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_no_value_breaks_the_part(results, tmp_path_factory, data) -> None:
-    from test_evaluation_report import JSON_VALUES, assert_only_known_markup, places, put
-
     changed = json.loads(json.dumps(results[0]))
     measures, ours = changed["variants"][1:]
     for part in (measures["singling_out"], ours["descriptions"]):

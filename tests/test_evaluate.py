@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from json_output import json_lines
 from synthetic_people import utterance, write_corpus
-from test_cli import json_lines
 
 from voiceanon.checks.recognisers import WHISPER_FOLDER
 from voiceanon.errors import InputError

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from json_output import json_lines
 from sounds import clip, clip_names, speech
 
 import voiceanon
@@ -291,7 +292,7 @@ def test_the_command_line_holds_with_exit_code_4(program, tmp_path: Path) -> Non
     (folder / "speech.flac").write_bytes((DATA / f"{Path(clip_names()[0]).stem}.flac").read_bytes())
     code, text, _ = program("anonymize", folder, "-o", out, "--json")
     assert code == 4
-    held, done, summary = (json.loads(line) for line in text.splitlines())
+    held, done, summary = json_lines(text)
     assert (held["status"], held["check"], done["check"]) == ("held", "not measured", "pass")
     assert (summary["held"], summary["done"], summary["checks"]) == (1, 1, {"pass": 1})
     assert done["measures"]["words.agreement"]["verdict"] == "pass"

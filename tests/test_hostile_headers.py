@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
-from test_formats import RATE, frame_starts, read, recordings, speech, wav  # noqa: F401 (a fixture)
+from recordings_by_kind import RATE, frame_starts, read, speech, wav
 
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.formats import AudioReader, EmptyRecordingError, read_recording, reading
@@ -105,7 +105,7 @@ def test_companded_samples_in_caf_are_those_of_libsndfile(tmp_path, coding):
         AudioReader(path)
 
 
-def test_a_wave64_of_negative_size_is_refused(recordings, tmp_path):  # noqa: F811
+def test_a_wave64_of_negative_size_is_refused(recordings, tmp_path):
     content = bytearray(recordings[".w64"].read_bytes())
     size_at = content.index(b"data") + 16
     content[size_at : size_at + 8] = struct.pack("<q", -24)
@@ -123,7 +123,7 @@ def test_a_wave64_of_negative_size_is_refused(recordings, tmp_path):  # noqa: F8
         (20, b"\x00\x20"),  # one channel of 3 bits
     ],
 )
-def test_a_flac_header_that_cannot_be_is_refused(recordings, tmp_path, at, value):  # noqa: F811
+def test_a_flac_header_that_cannot_be_is_refused(recordings, tmp_path, at, value):
     content = bytearray(recordings[".flac"].read_bytes())
     content[at : at + len(value)] = value
     path = tmp_path / "odd.flac"
@@ -132,7 +132,7 @@ def test_a_flac_header_that_cannot_be_is_refused(recordings, tmp_path, at, value
         AudioReader(path)
 
 
-def test_an_endless_row_of_metadata_is_refused(recordings, tmp_path):  # noqa: F811
+def test_an_endless_row_of_metadata_is_refused(recordings, tmp_path):
     content = recordings[".flac"].read_bytes()
     info = bytearray(content[:42])
     info[4] &= 0x7F  # not the last block
@@ -166,7 +166,7 @@ def repaged(content, number, **changed):
         (3, {"granule": 1 << 63}, "time runs backwards"),
     ],
 )
-def test_an_ogg_page_that_lies_is_refused(recordings, tmp_path, number, changed, said):  # noqa: F811
+def test_an_ogg_page_that_lies_is_refused(recordings, tmp_path, number, changed, said):
     content = recordings[".opus"].read_bytes()
     path = tmp_path / "page.opus"
     path.write_bytes(repaged(content, number))
@@ -181,7 +181,7 @@ def test_an_ogg_page_that_lies_is_refused(recordings, tmp_path, number, changed,
     [(1, 0x18), (1, 0x06), (2, 0xF0), (2, 0x0C)],
     ids="version layer rate Hz".split(),
 )
-def test_an_mp3_frame_that_cannot_be_is_refused(recordings, tmp_path, at, bits):  # noqa: F811
+def test_an_mp3_frame_that_cannot_be_is_refused(recordings, tmp_path, at, bits):
     content = bytearray(recordings[".mp3"].read_bytes())
     start = frame_starts(bytes(content))[4]
     reserved = {0x18: 0x08, 0x06: 0x00}.get(bits, bits)
@@ -202,14 +202,14 @@ def test_an_mp3_frame_that_cannot_be_is_refused(recordings, tmp_path, at, bits):
         ({"frames": None, "frames_at_most": 9}, "its header makes 1 to 9 samples"),
     ],
 )
-def test_the_decoder_is_held_against_the_header(recordings, monkeypatch, lie, said):  # noqa: F811
+def test_the_decoder_is_held_against_the_header(recordings, monkeypatch, lie, said):
     usual = reading.inspect
     monkeypatch.setattr(reading, "inspect", lambda source: replace(usual(source), **lie))
     with pytest.raises(RecordingError, match=said):
         AudioReader(recordings[".flac"])
 
 
-def test_a_decoder_that_stops_early_gives_no_shorter_recording(recordings, monkeypatch):  # noqa: F811
+def test_a_decoder_that_stops_early_gives_no_shorter_recording(recordings, monkeypatch):
     usual, asked = soundfile.SoundFile.read, []
 
     def stops(self, frames, **options):
@@ -225,7 +225,7 @@ def test_a_decoder_that_stops_early_gives_no_shorter_recording(recordings, monke
 
 
 def test_a_disk_that_fails_while_it_is_read_is_an_error_of_the_recording(
-    recordings,  # noqa: F811
+    recordings,
     monkeypatch,
 ):
     usual = os.pread
@@ -244,7 +244,7 @@ def test_a_disk_that_fails_while_it_is_read_is_an_error_of_the_recording(
         AudioReader(recordings[".aiff"])
 
 
-def test_a_reader_and_a_writer_are_of_no_use_once_closed(recordings, tmp_path):  # noqa: F811
+def test_a_reader_and_a_writer_are_of_no_use_once_closed(recordings, tmp_path):
     reader = AudioReader(recordings[".wav"])
     reader.close()
     reader.close()

@@ -26,7 +26,7 @@ FLOORS = [
     {"checks"},
     {"container"},
     {"file_search", "file_plan", "files"},
-    {"anonymizer", "stream", "speaking", "abstraction", "measures"},
+    {"anonymizer", "stream", "speaking", "abstraction", "describing", "measures"},
     {"storage"},
     {"privacy", "training", "models"},
     {"archive"},
@@ -193,6 +193,12 @@ def test_the_first_line_says_why_the_file_exists(name: str) -> None:
 def test_no_file_is_a_drawer_for_leftovers(name: str) -> None:
     parts = set(re.split(r"[\W_]+", name.lower()))
     assert not parts & {"util", "utils", "helper", "helpers", "manager", "common", "misc"}
+
+
+@pytest.mark.parametrize("name", [name for name in PYTHON if name.startswith("tests/")])
+def test_no_file_imports_a_test(name: str) -> None:
+    # What several tests need is in a module of its own, or a fixture of conftest.py.
+    assert not [target for target in imported(PYTHON[name]) if target.startswith("test_")]
 
 
 @pytest.mark.parametrize("name", MODULES)

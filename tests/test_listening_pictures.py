@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from sounds import clip, clip_names, vowel
 
-from voiceanon.abstraction import abstract
 from voiceanon.bottleneck import bottleneck_tables
+from voiceanon.describing import abstract
 from voiceanon.report.listening_pictures import (
     _png,
     description_picture,

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archive_made_up import go_on, killed_at, planned
+from archive_made_up import TARS, go_on, killed_at, members_in, planned
 from archive_runs import outputs, twin
 from s3_server import Proxy, error_body, good_bucket
-from test_archive_packing import TARS, members_in
 
 from voiceanon.archive import owning
 from voiceanon.archive.finishing import finish_run

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 from archive_runs import destination, outputs, plan, program, twin
+from badaudio import CORPUS, ROWS
 from fake_anonymizer import FakeAnonymizer
+from recordings_by_kind import RATE, WRITABLE, read
 from sounds import clip_names, speech
-from test_badaudio import CORPUS, ROWS
-from test_formats import RATE, WRITABLE, read
 
 from voiceanon import files
 from voiceanon.anonymizer import Anonymizer

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from json_output import json_lines
 from sounds import clip, clip_names, speech
 
 import voiceanon
@@ -148,7 +149,7 @@ def test_from_recordings_to_a_collection_on_the_command_line(program, tmp_path: 
     stored, numbers, spoken = (tmp_path / name for name in ("stored", "numbers", "spoken"))
     code, text, _ = program("abstract", DATA, "-o", stored, "--json")
     assert code == 0
-    *rows, summary = (json.loads(line) for line in text.splitlines())
+    *rows, summary = json_lines(text)
     assert (summary["done"], summary["held"]) == (len(clip_names()), 0)
     assert {row["check"] for row in rows if row["status"] == "done"} == {"pass"}
     assert sorted(path.stem for path in stored.iterdir()) == sorted(
@@ -213,6 +214,6 @@ def test_files_that_are_no_descriptions_fail_alone(
     abstract_file(recording, folder / "good.voa")
     code, text, _ = program("render", folder, "-o", tmp_path / "out", "--json")
     assert code == 3
-    rows = [json.loads(line) for line in text.splitlines()]
+    rows = json_lines(text)
     status = {Path(row["source"]).name: row["status"] for row in rows[:-1]}
     assert status == {"bad.voa": "failed", "good.voa": "done", "note.txt": "skipped"}

@@ -10,62 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 import sounds
+from made_up_tables import random_tables
+from training_clips import described, prepared_clips
 
 from voiceanon.bottleneck import decoder, encoder, make_bottleneck_model
 from voiceanon.checks.phones import PHONES
 from voiceanon.errors import VoiceanonError
 from voiceanon.keys import Draws
 from voiceanon.privacy.drawing import normal
-from voiceanon.profile import Profiler
-from voiceanon.template import tables, whole_removal
-from voiceanon.training.material import Material, Utterance, plain_values, speech_frames
+from voiceanon.template import tables
+from voiceanon.training.material import Utterance, plain_values, speech_frames
 from voiceanon.training.phones import aligned, learn_ear
-from voiceanon.training.prepared import GAP, Prepared, prepare, prosody_of
+from voiceanon.training.prepared import GAP, prosody_of
 from voiceanon.training.voices import Voices, learn_voices
 from voiceanon.warping import tract_warp
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="needs torch")
-
-
-def described(name: str) -> np.ndarray:
-    clip, rate = sounds.clip(name)
-    profiler = Profiler(rate)
-    profiler.process(clip[: 4 * rate])
-    (profile,) = profiler.finish()
-    return whole_removal(profile.state).process(profiler.remembered[0])
-
-
-def material() -> Material:
-    """The bundled clips; what the teacher hears is a random view of the clip's own values."""
-    view = normal(Draws(bytes(32), "view"), 100, 64) / 10
-    utterances, names = [], sounds.clip_names()
-    for speaker, name in enumerate(names):
-        description = described(name)
-        rows = np.hstack([description[:, :3], plain_values(description)])
-        count = len(rows) // 4
-        frames = (rows[: 4 * count, 3:] / tables()["deviation"][0]).reshape(count, 100)
-        utterances.append(
-            Utterance(
-                speaker,
-                "WORDS ARE SAID",
-                rows[: 4 * count].astype(np.float16),
-                (frames @ view).astype(np.float16),
-            )
-        )
-    return Material(utterances, tuple(names))
-
-
-def prepared_clips() -> Prepared:
-    """The clips, and phones that follow from their loudness alone."""
-    made = material()
-    phones = []
-    for utterance in made.utterances:
-        likely = np.zeros((len(utterance), 3), np.float16)
-        loud = utterance.rows[:, 2].reshape(-1, 4).max(1)
-        likely[np.arange(len(utterance)), np.digitize(loud, [-30, -10])] = 1.0
-        phones.append(likely)
-    return prepare(made, phones, features=16)
 
 
 def test_batches_hold_every_utterance_once_and_keep_them_apart() -> None:
@@ -191,8 +152,6 @@ def test_the_encoder_hears_what_the_core_hears() -> None:
 
 
 def _untrained() -> dict[str, np.ndarray]:
-    from test_bottleneck_core import random_tables
-
     return random_tables(pauses=False)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sounds
-from test_training import described, prepared_clips
+from training_clips import described, prepared_clips
 
 from voiceanon.checks.bands import whisper_bands
 from voiceanon.errors import VoiceanonError

@@ -5,10 +5,11 @@
 >>> quiet = voiceanon.anonymize(np.zeros(16000, np.float32), 16000)
 """
 
-from voiceanon.abstraction import Abstraction, abstract
+from voiceanon.abstraction import Abstraction
 from voiceanon.anonymizer import Anonymizer, Stream, anonymize
 from voiceanon.checks.checking import check
 from voiceanon.checks.verdicts import CheckReport
+from voiceanon.describing import abstract
 from voiceanon.errors import (
     CheckError,
     DestinationError,

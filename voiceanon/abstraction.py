@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.audio import check_audio, check_rate
 from voiceanon.bottleneck import FRAME_S, bits_per_second, bottleneck_tables, model_name
 from voiceanon.checks.assessment import speech_measures
 from voiceanon.coding.content import Content, is_name
@@ -21,26 +20,22 @@ from voiceanon.errors import InputError, RecordingError
 from voiceanon.keys import SECRET_BYTES, check_secret, fresh_secret
 from voiceanon.marking.pattern import PUBLIC_KEY
 from voiceanon.measures import Measures
-from voiceanon.profile import Profiler
 from voiceanon.recipe import Recipe
 from voiceanon.speaking import Labels, Speaking
-from voiceanon.stream import Hearing
 from voiceanon.version import __version__
 from voiceanon.voice import Voice, neutral_voice
 
 __all__ = [
     "Abstraction",
-    "abstract",
     "abstraction_of",
     "bottleneck_recipe",
     "content_of",
-    "description_of",
     "from_chunks",
 ]
 
-_BLOCK_S = 1
+RECIPE_BYTES = 8  # of the hash of the recipe that made a description
+
 _FRAMES_AT_ONCE = 50
-_RECIPE_BYTES = 8
 _JUDGED_HZ = 16_000
 _NOBODYS = Labels(bytes(SECRET_BYTES), "", None)  # for what nobody is to be hidden in
 _PAUSE_STEP, _SILENT_STEP, _LOUDEST_STEP = -8, -20, 2
@@ -82,7 +77,8 @@ class Abstraction:
 
     Examples
     --------
-    >>> described = abstract(np.zeros(16000, np.float32), 16000)
+    >>> import voiceanon
+    >>> described = voiceanon.abstract(np.zeros(16000, np.float32), 16000)
     >>> described.frames, described.duration_s, int(described.energy[0])
     (51, 1.0, -20)
     """
@@ -184,7 +180,7 @@ class Abstraction:
             If the key is not 32 bytes.
         """
         content = content_of(self).to_bytes()
-        made = bytes.fromhex(self.recipe).ljust(_RECIPE_BYTES, b"\0") + __version__.encode()
+        made = bytes.fromhex(self.recipe).ljust(RECIPE_BYTES, b"\0") + __version__.encode()
         chunks = {b"CONT": content, b"made": made}
         write_voa(path, Level.CONTENT, chunks, key=key, overwrite=overwrite)
 
@@ -248,7 +244,8 @@ class Abstraction:
 
         Examples
         --------
-        >>> described = abstract(np.zeros(16000, np.float32), 16000)
+        >>> import voiceanon
+        >>> described = voiceanon.abstract(np.zeros(16000, np.float32), 16000)
         >>> described.render().shape
         (16000,)
         """
@@ -329,96 +326,6 @@ class Abstraction:
         return frames
 
 
-def abstract(
-    samples: object,
-    rate: object,
-    secret: bytes | None = None,
-    *,
-    recipe: str | Recipe = "bottleneck",
-    recording: str = "",
-) -> Abstraction:
-    """Return the description of a mono recording.
-
-    Parameters
-    ----------
-    samples : ndarray of float32, float64 or int16, shape (n,) or (1, n)
-        The recording; it is not changed.
-    rate : int
-        Samples a second, 8000 to 192000.
-    secret : bytes of length 32, optional
-        Makes the accent repeatable; otherwise every call draws another.
-    recipe : str, Recipe
-        What is kept: `unit_digits`, `accent` and `pitch_levels` of a recipe whose removal is
-        ``"bottleneck"``.
-    recording : str
-        Label that the accent is drawn for.
-
-    Returns
-    -------
-    Abstraction
-        One frame every 20 ms.
-
-    Raises
-    ------
-    InputError, RecipeError, SecretError
-        If an argument is not as described.
-
-    Notes
-    -----
-    What is said and how it is timed remain: words, accent and rhythm can tell who speaks.
-
-    Examples
-    --------
-    >>> wave = 0.1 * np.sign(np.sin(np.arange(16000) / 20))
-    >>> described = abstract(wave, 16000)
-    >>> described.units.shape, described.pitch_levels
-    ((51, 6), 4)
-    """
-    chosen = bottleneck_recipe(recipe)
-    secret = fresh_secret() if secret is None else check_secret(secret)
-    checked = check_audio(samples, check_rate(rate))
-    if checked.data.shape[0] != 1:
-        raise InputError(
-            f"samples has {checked.data.shape[0]} channels: an abstraction is of one voice"
-        )
-    channel = checked.data[0]
-    step = _BLOCK_S * checked.rate
-    blocks = [channel[at : at + step] for at in range(0, len(channel), step)]
-    profiler = Profiler(checked.rate)
-    for block in blocks:
-        profiler.process(block)
-    (profile,) = profiler.finish()
-    hearing = Hearing(chosen, checked.rate, profile, Labels(secret, recording, None), 0)
-    frames = np.concatenate([*map(hearing.process, blocks), *hearing.finish()])
-    return description_of(frames, chosen, len(channel), checked.rate)
-
-
-def description_of(frames: Float32, recipe: Recipe, n_samples: int, rate: int) -> Abstraction:
-    """Return the description that `voiceanon.stream.Hearing` has heard, frame by frame.
-
-    Parameters
-    ----------
-    frames : ndarray of float32, shape (t, digits + 3)
-        All that it gave.
-    recipe : Recipe
-        What decides how much of them is kept.
-    n_samples, rate : int
-        Of the recording.
-    """
-    digits = len(bottleneck_tables()["levels"])
-    steps = np.rint(frames[:, digits + 2] * (recipe.pitch_levels / 5.0))
-    return Abstraction(
-        units=frames[:, : recipe.unit_digits].astype(np.int8),
-        voiced=frames[:, digits] > 0.5,
-        energy=frames[:, digits + 1].astype(np.int8),
-        pitch=steps.astype(np.int8),
-        pitch_levels=recipe.pitch_levels,
-        n_samples=n_samples,
-        rate=rate,
-        recipe=recipe.hash[: 2 * _RECIPE_BYTES],
-    )
-
-
 def content_of(described: Abstraction) -> Content:
     """Return a description with its tracks coded, for storing.
 
@@ -465,10 +372,10 @@ def from_chunks(chunks: Mapping[bytes, bytes]) -> Abstraction:
     RecordingError
         If they are damaged.
     """
-    made = chunks.get(b"made", bytes(_RECIPE_BYTES))
-    if len(made) < _RECIPE_BYTES:
+    made = chunks.get(b"made", bytes(RECIPE_BYTES))
+    if len(made) < RECIPE_BYTES:
         raise RecordingError("is damaged: what made it is cut off")
-    recipe = made[:_RECIPE_BYTES].hex() if any(made[:_RECIPE_BYTES]) else ""
+    recipe = made[:RECIPE_BYTES].hex() if any(made[:RECIPE_BYTES]) else ""
     return abstraction_of(Content.from_bytes(chunks[b"CONT"]), recipe)
 
 

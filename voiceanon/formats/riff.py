@@ -177,13 +177,11 @@ def _name(chunk: Chunk, layout: Layout) -> bytes:
 
 def _data_bytes(source: Source, layout: Layout, data: Chunk, data_bytes_64: int | None) -> int:
     """Bytes of samples, once the stated size has been held against the file."""
-    stated = data.size
+    stated = data.size  # 0 or more: `walk` refuses other sizes, and ds64 holds none
     if data_bytes_64 is not None and stated == 0xFFFFFFFF:
         stated = data_bytes_64
     elif layout is _RIFF and stated in _STREAMED and stated > data.room:
         return data.room
-    if stated < 0:
-        raise RecordingError("damaged: the samples state a negative size")
     if stated > data.room:
         raise RecordingError(f"truncated: it states {stated} bytes of samples and has {data.room}")
     if stated == 0 and not tidy_to_end(source, data.body, layout):

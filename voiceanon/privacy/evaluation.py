@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from voiceanon.abstraction import abstract
 from voiceanon.checks.recognisers import WHISPER_FOLDER
+from voiceanon.describing import abstract
 from voiceanon.errors import InputError
 from voiceanon.privacy.attack import Attacker, SpeakerModel
 from voiceanon.privacy.attackers import all_attackers, chosen_attackers

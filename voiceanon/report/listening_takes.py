@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.abstraction import abstract, content_of
+from voiceanon.abstraction import content_of
 from voiceanon.anonymizer import Anonymizer
 from voiceanon.checks.sound import RATE_HZ, at_judged_rate
+from voiceanon.describing import abstract
 from voiceanon.errors import CheckError, RecordingError
 from voiceanon.files import BLOCK_FRAMES, anonymize_file
 from voiceanon.formats import AudioReader

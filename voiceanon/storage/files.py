@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.abstraction import Abstraction, bottleneck_recipe, description_of
+from voiceanon.abstraction import Abstraction, bottleneck_recipe
 from voiceanon.audio import MIN_SAMPLES
 from voiceanon.checks.gate import Gate
 from voiceanon.checks.verdicts import CheckReport
 from voiceanon.container.sealing import Key
 from voiceanon.container.voa import SUFFIX, Level
+from voiceanon.describing import description_of
 from voiceanon.errors import DestinationError, RecordingError
 from voiceanon.files import (
     BLOCK_FRAMES,
@@ -203,7 +204,7 @@ def render_file(
     --------
     >>> import numpy as np
     >>> from tempfile import TemporaryDirectory
-    >>> from voiceanon.abstraction import abstract
+    >>> from voiceanon import abstract
     >>> with TemporaryDirectory() as folder:
     ...     stored, spoken = Path(folder) / "in.voa", Path(folder) / "out.flac"
     ...     abstract(0.1 * np.sin(np.arange(16000) / 20), 16000).save(stored)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.abstraction import Abstraction, abstract
+from voiceanon.abstraction import Abstraction
+from voiceanon.describing import abstract
 from voiceanon.errors import VoiceanonError
 from voiceanon.privacy.cache import Cache
 from voiceanon.privacy.collected import Collected
