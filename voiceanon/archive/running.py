@@ -98,10 +98,11 @@ def run_shard(
     DestinationError
         If the destination is refused, or fills up, or the run goes on elsewhere.
     SecretError
-        If the run is finished.
+        If the run is finished, or its own key for the mark is gone or another.
     """
     shard, watcher = shard or Shard(), watcher or Watcher()
     settings, key = folder.settings(), folder.key()
+    folder.mark_key(settings)  # refused before any work; workers read it themselves
     check_destination(settings)
     claim(settings, folder.path)
     with Manifest.open(folder.manifest) as manifest:

@@ -12,7 +12,7 @@ import typer
 
 from voiceanon.cli.anonymize import AudioFormat, chosen_recipe
 from voiceanon.cli.archive.run_option import RUN_OPTION, located, run_folder, show_facts
-from voiceanon.cli.options import AllowUnmeasured, Language, NoCheck, Salvage
+from voiceanon.cli.options import AllowUnmeasured, Language, MarkKey, NoCheck, Salvage
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
 
@@ -123,6 +123,7 @@ def plan(
     allow_unmeasured: AllowUnmeasured = False,
     language: Language = "en",
     salvage: Salvage = False,
+    mark_key: MarkKey = None,
     owner: Annotated[
         str, typer.Option(metavar="ACCOUNT", help="Account that the bucket DST must belong to.")
     ] = "",
@@ -145,6 +146,9 @@ def plan(
     Tar files in, tar files out: outputs of one tar file go into one of their own, without what held
     or failed and without anything else that lay there, as `PSEUDONYM.flac` and `PSEUDONYM.voa`.
     `--pack tar` has all outputs in tar files, `--pack none` each in a file of its own.
+
+    With `--mark-key` the audio carries a mark of your own. The key is copied into the run's folder,
+    where every `run` finds it; `finish` destroys the copy.
 
     For example:
 
@@ -172,6 +176,7 @@ def plan(
     ):
         raise InputError(f"recipe {chosen.name!r} learns nothing beforehand: --profile is no use")
     audio, level = _STORES[store]
+    own_mark = None if mark_key is None else _own_mark(mark_key, audio and chosen.mark_db > 0)
     settings = RunSettings(
         run=fresh_nonce(8).hex(),
         source=located(source),
@@ -200,7 +205,7 @@ def plan(
                 facts = _planned(aside, settings, found, grouping, is_dry=True)
             remove_folders(made)
         else:
-            facts = _planned(folder, settings, found, grouping)
+            facts = _planned(folder, settings, found, grouping, own_mark)
     except BaseException:
         remove_folders(made)
         raise
@@ -210,11 +215,23 @@ def plan(
         _show(facts, dry_run)
 
 
+def _own_mark(source: str, is_written: bool) -> bytes:
+    from voiceanon.container.key_sources import read_key
+
+    if not is_written:
+        raise InputError(
+            "outputs carry no mark: --mark-key is no use; descriptions are given one "
+            "when they are spoken, by `voiceanon render`"
+        )
+    return read_key(source)
+
+
 def _planned(
     place: RunFolder,
     settings: RunSettings,
     found: Iterable[Found | LeftOut],
     grouping: Grouping,
+    own_mark: bytes | None = None,
     *,
     is_dry: bool = False,
 ) -> dict[str, Any]:
@@ -225,7 +242,7 @@ def _planned(
     from voiceanon.keys import fresh_secret
 
     key = fresh_secret()
-    folder = place.make(settings, key)
+    folder = place.make(settings, key, own_mark)
     try:
         refuse_foreign(settings, folder.path)
         with Manifest.write(
