@@ -233,6 +233,21 @@ class Manifest:
             for (name,) in self._rows("SELECT name FROM tars ORDER BY number"):
                 yield name
 
+    def largest_tars(self, count: int) -> list[int]:
+        """Bytes of the recordings of each of the `count` tar files that have most, from the top."""
+        if not self.has_tars:
+            return []
+        query = (
+            "SELECT sum(e.size) AS bytes FROM members m JOIN entries e ON e.id = m.id "
+            "GROUP BY m.tar ORDER BY bytes DESC LIMIT ?"
+        )
+        return [size for (size,) in self._rows(query, count)]
+
+    def largest(self) -> int:
+        """Bytes of the largest recording; 0 if there is none."""
+        ((size,),) = self._rows("SELECT ifnull(max(size), 0) FROM entries")
+        return int(size)
+
     def left_out(self) -> Iterator[LeftOut]:
         """What is no entry, in the order it was found."""
         for source, status, reason in self._rows("SELECT * FROM left_out ORDER BY rowid"):
