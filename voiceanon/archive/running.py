@@ -181,6 +181,7 @@ def _work_through(
         if is_url(settings.destination) and time.monotonic() - checked_s >= _CHECK_EVERY_S:
             check_destination(settings)
             checked_s = time.monotonic()
+        packer.pack_complete()  # every worker has something to do
 
     one_thread_each()
     try:
@@ -211,6 +212,7 @@ def _work_through(
             del begun[entry.id]
             watcher.on_row(entry, row)
             packer.decided(entry)
+        packer.pack_complete()
     except (KeyboardInterrupt, DestinationError) as error:
         # No recording did that.
         with contextlib.suppress(DestinationError):
