@@ -58,6 +58,12 @@ def go_on(folder, shard=None, *, bad=(), **options):
     return run_shard(folder, shard, make_pool=make_pool, **options)
 
 
+def make_work(settings):
+    """Return what makes up a job's outputs, in a worker's process."""
+    made = _Pool(settings, ())._made
+    return lambda job, _tell: made(job)
+
+
 class _Pool:
     def __init__(self, settings, bad):
         self._settings, self._bad = settings, bad

@@ -38,7 +38,9 @@ def make_recordings(folder, count=4, seconds=1.2):
     return folder
 
 
-def plan(place, source, destination="out", *, recipe="default", grouping=None, **settings):
+def plan(
+    place, source, destination="out", *, recipe="default", grouping=None, mark_key=None, **settings
+):
     """Plan a run as `voiceanon archive plan` does, with a known key and no estimate."""
     if grouping is not None:
         settings["packing"] = grouping.packing
@@ -47,7 +49,7 @@ def plan(place, source, destination="out", *, recipe="default", grouping=None, *
     made = RunSettings(
         "a-run", str(source), str(place / destination), given, **{"check": False, **settings}
     )
-    folder = RunFolder(place / f"{destination}.run").make(made, KEY)
+    folder = RunFolder(place / f"{destination}.run").make(made, KEY, mark_key)
     found = find_sources(source)
     names = {"keep_names": made.keep_names, "grouping": grouping}
     Manifest.write(folder.manifest, found, KEY, **names).close()

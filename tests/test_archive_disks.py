@@ -79,6 +79,7 @@ def test_a_disk_that_fills_up_and_is_enlarged(runs, disk, tmp_path, is_run_there
         ran = program(*arguments)
         assert ran.returncode == 6, ran.stderr
         assert "cannot be" in ran.stderr
+        assert "MB are free in destination" in ran.stderr
         assert len(ran.stderr.splitlines()) == 1
         assert_whole_so_far(moved, wanted)
         assert temporary(moved) == []

@@ -77,7 +77,8 @@ def test_killed_at_some_points_and_resumed(run, runs):
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert_whole_so_far(run, wanted)
-    assert program("run", destination(run)).returncode == 0
+    # Under load one recording can be in hand three times, and is given up: it is tried again.
+    assert program("run", destination(run), "--retry").returncode == 0
     assert_undisturbed(run, wanted)
 
 

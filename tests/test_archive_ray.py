@@ -37,6 +37,7 @@ from voiceanon.checks import optional
 from voiceanon.errors import DestinationError, InputError
 
 COUNT = 6
+MARK_KEY = bytes(range(100, 132))
 NAME = "Zebulon"  # of a folder: it is to be in no log
 STOPS_WITHIN_S = 15
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
@@ -64,7 +65,8 @@ def cluster():
 def runs(tmp_path_factory):
     """A plan of some recordings, and what the local engine makes of it."""
     place = tmp_path_factory.mktemp("ray")
-    folder = plan(place, make_recordings(place / f"{NAME}-in", COUNT, seconds=2.0))
+    source = make_recordings(place / f"{NAME}-in", COUNT, seconds=2.0)
+    folder = plan(place, source, mark_key=MARK_KEY)
     kept = twin(folder, "kept")
     run_shard(folder)
     wanted = outputs(folder)
@@ -121,7 +123,7 @@ def test_outputs_are_the_local_engines_and_logs_tell_nothing(cluster, run, runs)
     logs = [path for path in session(cluster).rglob("*") if path.is_file()]
     assert len(logs) > 5
     assert any(b"Keeper" in path.read_bytes() for path in logs)
-    secrets = [KEY]
+    secrets = [KEY, MARK_KEY]
     with Manifest.open(run.manifest) as manifest:
         secrets += [job_of(entry, run.settings(), KEY, run.path).secret for entry in manifest]
     for path in logs:

@@ -39,7 +39,7 @@ def test_a_folder_is_found_in_order_and_everything_in_it_is_counted(folder):
         f"{folder}/pipe.wav": ("skipped", "not a regular file"),
     }
     status = (folder / "b.wav").stat()
-    facts = (str(folder / "b.wav"), "b.wav", status.st_size, status.st_mtime_ns, "", -1)
+    facts = (str(folder / "b.wav"), "b.wav", status.st_size, status.st_mtime_ns, "", -1, "")
     assert found(folder)[1] == facts
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from s3_server import Fault, Proxy, Seen, error_body, good_bucket
 
 from voiceanon.archive import running
 from voiceanon.archive.entries import Found, LeftOut
-from voiceanon.archive.finishing import finish_run, removable
+from voiceanon.archive.finishing import finish_run, removable, remove_originals
 from voiceanon.archive.ledger import Ledger
 from voiceanon.archive.manifest import Manifest
 from voiceanon.archive.owning import MARK
 from voiceanon.archive.planning import estimate
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.running import run_shard
+from voiceanon.archive.s3 import sources
 from voiceanon.archive.sources import find_sources
 from voiceanon.archive.verifying import verify_run
 from voiceanon.errors import DestinationError, InputError, SecretError
@@ -138,9 +140,48 @@ def test_a_run_from_a_bucket_to_a_folder_is_that_of_a_local_one(
     assert archive_runs.outputs(folder) == expected
     assert leftovers(folder) == []
     assert verify_run(folder).is_good
-    assert list(removable(folder)) == []  # originals in a bucket stay
+    assert len(list(removable(folder))) == COUNT
     assert not [one for one in s3.seen if one.method != "GET" and one.method != "HEAD"]
     assert "allowed_unchecked" not in finish_run(folder).as_dict()
+
+
+def originals(client: Any) -> list[str]:
+    found = client.list_objects_v2(Bucket="interviews", Prefix="2024/").get("Contents", [])
+    return [one["Key"].rpartition("/")[2] for one in found]
+
+
+def test_originals_in_a_bucket_go_only_if_delivered_and_unchanged(
+    s3: Proxy, client: Any, tmp_path: Path
+) -> None:
+    client.put_object(Bucket="interviews", Key="2024/broken.wav", Body=b"RIFF\0\0\0\0WAVEnothing")
+    folder = plan(tmp_path, SOURCE)
+    assert run_shard(folder)["failed"] == 1
+    s3.seen.clear()
+    first, second, third = sorted(removable(folder), key=lambda entry: entry.name)
+    assert not [one for one in s3.seen if one.method != "HEAD"]
+    client.put_object(Bucket="interviews", Key=f"2024/{first.name}", Body=b"something else")
+    assert {entry.name for entry in removable(folder)} == {second.name, third.name}
+    # Of the same size and, as far as S3 tells it, of the same time.
+    assert not sources.is_unchanged(replace(third, etag='"0123"'))
+    # One that is replaced after it was looked at: S3 itself compares.
+    client.put_object(Bucket="interviews", Key=f"2024/{second.name}", Body=b"something else")
+    with pytest.raises(InputError, match=r"1 originals are removed, .* 412 \(PreconditionFailed"):
+        remove_originals(iter([third, second]))
+    assert originals(client) == ["broken.wav", first.name, second.name]
+    assert verify_run(folder).is_good
+
+
+def test_originals_stay_in_a_bucket_that_keeps_versions(client: Any, tmp_path: Path) -> None:
+    folder = plan(tmp_path, SOURCE)
+    run_shard(folder)
+    before = originals(client)
+    for status in ("Enabled", "Suspended"):
+        client.put_bucket_versioning(
+            Bucket="interviews", VersioningConfiguration={"Status": status}
+        )
+        with pytest.raises(InputError, match="0 originals are removed, .* keeps versions"):
+            remove_originals(removable(folder))
+    assert originals(client) == before
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ class Found(NamedTuple):
         As a list gives it; empty if none does.
     offset : int
         Where a member's bytes begin in its archive; -1 for a file.
+    etag : str
+        Of an object in a bucket; empty for everything else.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Found(NamedTuple):
     mtime_ns: int
     speaker: str = ""
     offset: int = -1
+    etag: str = ""
 
 
 class LeftOut(NamedTuple):
@@ -91,6 +94,8 @@ class Entry:
         Where a member's bytes begin in its archive; -1 for a file.
     packed : Packed or None
         Where its outputs go; None where they are files of their own.
+    etag : str
+        Of an object in a bucket, as it was planned; empty for everything else.
     """
 
     id: str
@@ -102,3 +107,4 @@ class Entry:
     output: str
     offset: int = -1
     packed: Packed | None = None
+    etag: str = ""

@@ -17,6 +17,8 @@ from voiceanon.archive.places import place_of
 from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.run_folder import RunFolder, Shard
 from voiceanon.archive.running import open_ledger, remove_leftovers
+from voiceanon.archive.s3.client import StoreError
+from voiceanon.archive.s3.sources import is_unchanged, refuse_versions, remove_object
 from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.statement import Totals, totals_of
 from voiceanon.archive.verifying import STATEMENT_NAMES
@@ -97,7 +99,7 @@ def _pack_what_is_done(folder: RunFolder) -> None:
 
 
 def removable(folder: RunFolder) -> Iterator[Entry]:
-    """Yield the recordings that are delivered and unchanged, and whose originals are files.
+    """Yield the recordings that are delivered, whose originals are files or objects and unchanged.
 
     Held, failed, empty and salvaged recordings stay, and so do members of archives.
     """
@@ -117,18 +119,29 @@ def removable(folder: RunFolder) -> Iterator[Entry]:
 def remove_originals(entries: Iterator[Entry]) -> int:
     """Remove what `removable` found, after `verify_run` found everything good; return how many."""
     removed = 0
+    buckets: set[str] = set()
     for entry in entries:
         try:
-            Path(entry.source).unlink()
-        except OSError as error:
+            if is_url(entry.source):
+                bucket = entry.source.split("/")[2]
+                if bucket not in buckets:
+                    refuse_versions(entry)
+                buckets.add(bucket)
+                remove_object(entry)
+            else:
+                Path(entry.source).unlink()
+        except (OSError, StoreError, InputError) as error:
+            why = cause(error) if isinstance(error, OSError) else str(error)
             raise InputError(
-                f"{removed} originals are removed, the next cannot be: {cause(error)}"
+                f"{removed} originals are removed, the next cannot be: {why}"
             ) from error
         removed += 1
     return removed
 
 
 def _is_unchanged(entry: Entry) -> bool:
+    if is_url(entry.source):
+        return is_unchanged(entry)
     try:
         status = os.lstat(entry.source)
     except OSError:

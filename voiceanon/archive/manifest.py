@@ -23,7 +23,7 @@ from voiceanon.keys import check_secret, derive
 __all__ = ["Manifest"]
 
 _APPLICATION_ID = int.from_bytes(b"vaPL", "big")
-_VERSION = 1
+_VERSION = 2
 _ID_BYTES = 16
 _ROWS_PER_TRANSACTION = 5_000
 _LAST_NUMBER = re.compile(r"\.(\d+)(?=(?:\.[^./]*)?$)")
@@ -34,7 +34,9 @@ _TABLES = """
 CREATE TABLE entries (
     id TEXT PRIMARY KEY, source BLOB NOT NULL UNIQUE, name BLOB NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, speaker BLOB NOT NULL, output TEXT NOT NULL, at INTEGER NOT NULL,
+    etag TEXT NOT NULL,
     CHECK (length(id) = 32 AND id NOT GLOB '*[^0-9a-f]*' AND typeof(output) = 'text'),
+    CHECK (typeof(etag) = 'text'),
     CHECK (typeof(source) = 'blob' AND typeof(name) = 'blob' AND typeof(speaker) = 'blob'),
     CHECK (typeof(size) = 'integer' AND typeof(mtime_ns) = 'integer' AND typeof(at) = 'integer')
 );
@@ -55,10 +57,10 @@ PRAGMA cache_size = -65536;
 PRAGMA temp_store = MEMORY;
 """
 _IDS = "SELECT id FROM entries ORDER BY id"
-_INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _RENAME = "UPDATE entries SET output = ? WHERE source = ?"
 _SPEAKER = "SELECT speaker FROM entries WHERE source = ?"
-_COLUMNS = "e.id, e.source, e.name, e.size, e.mtime_ns, e.speaker, e.output, e.at"
+_COLUMNS = "e.id, e.source, e.name, e.size, e.mtime_ns, e.speaker, e.output, e.at, e.etag"
 _PACKED = f"{_COLUMNS}, t.number, t.id, t.name, m.name"
 # CROSS JOIN, which SQLite does in the order given: tar after tar, without sorting.
 _IN_TARS = (
@@ -231,6 +233,21 @@ class Manifest:
             for (name,) in self._rows("SELECT name FROM tars ORDER BY number"):
                 yield name
 
+    def largest_tars(self, count: int) -> list[int]:
+        """Bytes of the recordings of each of the `count` tar files that have most, from the top."""
+        if not self.has_tars:
+            return []
+        query = (
+            "SELECT sum(e.size) AS bytes FROM members m JOIN entries e ON e.id = m.id "
+            "GROUP BY m.tar ORDER BY bytes DESC LIMIT ?"
+        )
+        return [size for (size,) in self._rows(query, count)]
+
+    def largest(self) -> int:
+        """Bytes of the largest recording; 0 if there is none."""
+        ((size,),) = self._rows("SELECT ifnull(max(size), 0) FROM entries")
+        return int(size)
+
     def left_out(self) -> Iterator[LeftOut]:
         """What is no entry, in the order it was found."""
         for source, status, reason in self._rows("SELECT * FROM left_out ORDER BY rowid"):
@@ -315,9 +332,9 @@ class _Taken:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    entry_id, source, name, size, mtime_ns, speaker, output, at, *packed = row
+    entry_id, source, name, size, mtime_ns, speaker, output, at, etag, *packed = row
     facts = (_text(source), _text(name), size, mtime_ns, _text(speaker), output, at)
-    return Entry(entry_id, *facts, Packed(*packed) if packed else None)
+    return Entry(entry_id, *facts, Packed(*packed) if packed else None, etag)
 
 
 def _part(entry: Entry, count: int) -> int:
@@ -361,7 +378,7 @@ def _add(database: sqlite3.Connection, one: Found, key: bytes) -> LeftOut | None
     while True:
         entry_id = derive(key, "archive entry", label)[:_ID_BYTES].hex()
         output = f"{entry_id[:2]}/{entry_id}"
-        facts = (_bytes(label), one.size, one.mtime_ns, speaker, output, one.offset)
+        facts = (_bytes(label), one.size, one.mtime_ns, speaker, output, one.offset, one.etag)
         if database.execute(_INSERT, (entry_id, source, *facts)).rowcount == 1:
             return None
         known = database.execute(_SPEAKER, [source]).fetchone()

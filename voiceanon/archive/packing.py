@@ -83,6 +83,7 @@ class Packer:
         self._ledger, self.work_folder = ledger, work_folder
         self._tick, self._note = tick, note
         self._open: dict[int, tuple[list[Entry], int]] = {}
+        self._complete: list[list[Entry]] = []
         self._right = -1  # number of the tar file that was found to be right last
 
     def place_for(self, entry: Entry) -> Place:
@@ -142,14 +143,22 @@ class Packer:
             self.pack(entries)
 
     def decided(self, entry: Entry) -> None:
-        """Note that one was decided; the tar file of the last one is made."""
+        """Note that one was decided; the tar file of the last one is to be made."""
         if entry.packed is None:
             return
         entries, left = self._open.pop(entry.packed.number)
         if left > 1:
             self._open[entry.packed.number] = entries, left - 1
         else:
-            self.pack(entries)
+            self._complete.append(entries)
+
+    def pack_complete(self) -> None:
+        """Make the tar files of which every recording was decided meanwhile.
+
+        That takes seconds a GB, in which no worker is given anything: call it while they are busy.
+        """
+        while self._complete:
+            self.pack(self._complete.pop(0))
 
     def pack(self, entries: list[Entry], *, is_partial: bool = False) -> bool:
         """Make the tar file of some entries, unless it is there or some are undecided.

@@ -48,6 +48,9 @@ class Estimate:
         Work on one core, from what some seconds of some of them took here.
     output_bytes : int
         Size of all outputs.
+    waiting_bytes : int
+        How many of those lie in the run's own folder at once: outputs of two tar files, one of
+        which is being made, and for a bucket what is being put there.
     """
 
     recordings: int
@@ -55,6 +58,7 @@ class Estimate:
     hours: float
     core_hours: float
     output_bytes: int
+    waiting_bytes: int = 0
 
 
 def estimate(
@@ -112,7 +116,16 @@ def estimate(
         sum(lengths) * share / 3600,
         worked_s / max(heard_s, 1e-9) * all_channels_s / 3600,
         round(output_bytes),
+        round(output_bytes * _waiting(manifest, settings) / max(manifest.bytes, 1)),
     )
+
+
+def _waiting(manifest: Manifest, settings: RunSettings) -> int:
+    """Bytes of the recordings whose outputs are in the run's folder at once."""
+    tars = manifest.largest_tars(2)
+    if not is_url(settings.destination):
+        return sum(tars)
+    return sum(tars) + max([manifest.largest(), *tars])
 
 
 def make_estimate(

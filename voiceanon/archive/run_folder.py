@@ -2,6 +2,10 @@
 
 The folder lies beside the destination, never in it, is open to its owner alone, and loses its key
 when the run is finished: what is left then tells neither names nor draws.
+
+An operator's own key for the mark lies there too, as a copy that goes with the run's key. So it is
+the same whenever and wherever the run goes on, is asked for once, and stands in no command of a
+cluster's; workers read it there, on other nodes too, instead of being sent it.
 """
 
 from __future__ import annotations
@@ -20,12 +24,14 @@ from typing import Any
 from voiceanon.errors import DestinationError, InputError, SecretError
 from voiceanon.file_plan import make_folder
 from voiceanon.formats.placing import TEMPORARY_PREFIX, cause, write_whole
-from voiceanon.keys import SECRET_BYTES, check_secret
+from voiceanon.keys import SECRET_BYTES, check_secret, derive
 from voiceanon.recipe import Recipe
 
-__all__ = ["RunFolder", "RunSettings", "Shard", "waiting_beside"]
+__all__ = ["RunFolder", "RunSettings", "Shard", "mark_key_beside", "waiting_beside"]
 
 _PLAN, _KEY, _MANIFEST, _WORK = "plan.json", "key", "manifest.sqlite", "work-"
+_MARK_KEY = "mark-key"
+_FINGERPRINT_BYTES = 16
 _WAITING = "waiting"
 _PATIENCE_S = 15.0  # while another shard starts at the same moment
 _POLL_S = 0.05
@@ -91,6 +97,9 @@ class RunSettings:
         Checks of a bucket that may be left undone.
     packing : str
         Which outputs are delivered in tar files: see `voiceanon.archive.grouping`.
+    own_mark : str
+        Fingerprint of the operator's own key for the mark, in this run alone; empty where the mark
+        is everybody's.
     """
 
     run: str
@@ -108,6 +117,7 @@ class RunSettings:
     owner: str = ""
     allow_unchecked: list[str] = field(default_factory=list)
     packing: str = "none"
+    own_mark: str = ""
 
     def recipe_made(self) -> Recipe:
         """Return the recipe."""
@@ -117,6 +127,11 @@ class RunSettings:
 def waiting_beside(work_folder: Path) -> Path:
     """Return where outputs for tar files wait, for a worker that knows its work folder alone."""
     return work_folder.with_name(_WAITING)
+
+
+def mark_key_beside(work_folder: Path, settings: RunSettings) -> bytes | None:
+    """Return what `RunFolder.mark_key` does, for a worker that knows its work folder alone."""
+    return RunFolder(work_folder.parent).mark_key(settings)
 
 
 class RunFolder:
@@ -131,8 +146,17 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def make(self, settings: RunSettings, key: bytes) -> RunFolder:
+    def make(self, settings: RunSettings, key: bytes, mark_key: bytes | None = None) -> RunFolder:
         """Make the folder of a new run; returns itself.
+
+        Parameters
+        ----------
+        settings : RunSettings
+            Of the run; `own_mark` is filled in.
+        key : bytes
+            Of the run, 32 of them.
+        mark_key : bytes, optional
+            The operator's own for the mark, 32 of them; otherwise it is everybody's.
 
         Raises
         ------
@@ -143,11 +167,16 @@ class RunFolder:
             raise DestinationError(
                 f"{str(self.path)!r} holds a run already: go on with it, or remove that folder"
             )
-        check_secret(key)
+        secrets = {_KEY: check_secret(key)}
+        if mark_key is not None:
+            secrets[_MARK_KEY] = check_secret(mark_key)
+        own_mark = "" if mark_key is None else _fingerprint(mark_key, settings.run)
+        settings = replace(settings, own_mark=own_mark)
         make_folder(self.path)
         write_whole(self.path / _PLAN, _text_of(settings))  # of two, one gets it
         try:
-            write_whole(self.path / _KEY, key, overwrite=True)
+            for name, secret in secrets.items():
+                write_whole(self.path / name, secret, overwrite=True)
         except BaseException:
             self.remove()
             raise
@@ -224,15 +253,25 @@ class RunFolder:
         InputError
             If there is no run.
         """
-        try:
-            found = (self.path / _KEY).read_bytes()
-        except FileNotFoundError as error:
+        if self.is_finished:
             self.settings()
-            raise SecretError("the key of this run is gone: it is finished") from error
-        except OSError as error:
-            raise SecretError(f"the key of this run cannot be read: {cause(error)}") from error
-        if len(found) != SECRET_BYTES:
-            raise SecretError("the key of this run is damaged: only a copy of it helps")
+            raise SecretError("the key of this run is gone: it is finished")
+        return _secret_in(self.path / _KEY, "the key of this run")
+
+    def mark_key(self, settings: RunSettings) -> bytes | None:
+        """Return the operator's own key for the mark, None where the mark is everybody's.
+
+        Raises
+        ------
+        SecretError
+            If it is gone, or is not the one that the run was planned with: outputs of one run
+            never carry different marks.
+        """
+        if not settings.own_mark:
+            return None
+        found = _secret_in(self.path / _MARK_KEY, "the mark's key of this run")
+        if _fingerprint(found, settings.run) != settings.own_mark:
+            raise SecretError("the mark's key of this run is another than when it was planned")
         return found
 
     @property
@@ -241,13 +280,13 @@ class RunFolder:
         return not os.path.lexists(self.path / _KEY)
 
     def destroy_key(self) -> None:
-        """Overwrite and remove the key and everything that tells names; can be done again."""
+        """Overwrite and remove keys and everything that tells names; can be done again."""
         self.remove_work_folders()
         with contextlib.suppress(InputError):
             nameless = replace(self.settings(), source="")
             write_whole(self.path / _PLAN, _text_of(nameless), overwrite=True)
         parts = self.path.glob(f"{TEMPORARY_PREFIX}*")  # of a manifest that was never finished
-        for path in (self.path / _KEY, self.manifest, *parts):
+        for path in (self.path / _MARK_KEY, self.path / _KEY, self.manifest, *parts):
             with contextlib.suppress(FileNotFoundError):
                 with path.open("r+b") as file:
                     # On a disk that writes in place it is gone; on others, unlinking must do.
@@ -329,6 +368,21 @@ def _took(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _secret_in(path: Path, what: str) -> bytes:
+    try:
+        found = path.read_bytes()
+    except OSError as error:
+        raise SecretError(f"{what} cannot be read: {cause(error)}") from error
+    if len(found) != SECRET_BYTES:
+        raise SecretError(f"{what} is damaged: only a copy of it helps")
+    return found
+
+
+def _fingerprint(mark_key: bytes, run: str) -> str:
+    """Tells whether a key is the same; of another run it is another, so that none is linked."""
+    return derive(mark_key, "fingerprint of mark key", run)[:_FINGERPRINT_BYTES].hex()
 
 
 def _text_of(settings: RunSettings) -> bytes:

@@ -17,7 +17,7 @@ from voiceanon.archive.owning import claim
 from voiceanon.archive.packing import Packer, by_tar
 from voiceanon.archive.places import LocalFolder, place_of
 from voiceanon.archive.pool import Died, MakePool, Pool, one_thread_each
-from voiceanon.archive.preflight import check_destination
+from voiceanon.archive.preflight import check_destination, space_told
 from voiceanon.archive.rebuilding import rebuilt
 from voiceanon.archive.run_folder import RunFolder, RunSettings, Shard
 from voiceanon.archive.s3.urls import is_url
@@ -98,10 +98,11 @@ def run_shard(
     DestinationError
         If the destination is refused, or fills up, or the run goes on elsewhere.
     SecretError
-        If the run is finished.
+        If the run is finished, or its own key for the mark is gone or another.
     """
     shard, watcher = shard or Shard(), watcher or Watcher()
     settings, key = folder.settings(), folder.key()
+    folder.mark_key(settings)  # refused before any work; workers read it themselves
     check_destination(settings)
     claim(settings, folder.path)
     with Manifest.open(folder.manifest) as manifest:
@@ -125,7 +126,7 @@ def run_shard(
                     alike = _alike(manifest, settings)
                     jobs = ((e, job_of(e, settings, key, work_folder, alike(e))) for e in entries)
                     is_clean = _work_through(
-                        jobs, ledger, packer, settings, workers, watcher, make_pool
+                        jobs, ledger, packer, folder, workers, watcher, make_pool
                     )
             finally:
                 shutil.rmtree(work_folder, ignore_errors=True)
@@ -166,13 +167,13 @@ def _work_through(
     jobs: Iterator[tuple[Entry, Job]],
     ledger: Ledger,
     packer: Packer,
-    settings: RunSettings,
+    folder: RunFolder,
     workers: int,
     watcher: Watcher,
     make_pool: MakePool | None,
 ) -> bool:
     """Return whether every worker could remove what it had not finished."""
-    checked_s = time.monotonic()
+    settings, checked_s = folder.settings(), time.monotonic()
 
     def on_turn() -> None:
         nonlocal checked_s
@@ -180,6 +181,7 @@ def _work_through(
         if is_url(settings.destination) and time.monotonic() - checked_s >= _CHECK_EVERY_S:
             check_destination(settings)
             checked_s = time.monotonic()
+        packer.pack_complete()  # every worker has something to do
 
     one_thread_each()
     try:
@@ -203,21 +205,22 @@ def _work_through(
             else:
                 row = replace(result, attempts=begun[entry.id].attempts)
             if row.state == "working":  # nothing is wrong with the recording
-                if is_url(settings.destination):
-                    raise DestinationError(row.reason)
-                free = shutil.disk_usage(settings.destination).free
-                raise DestinationError(f"{row.reason} ({free / 1e6:.1f} MB are free)")
+                raise DestinationError(row.reason)
             if row.state != "done":
                 remove_outputs(settings, packer.place_for(entry), entry)
             ledger.put(row)
             del begun[entry.id]
             watcher.on_row(entry, row)
             packer.decided(entry)
-    except (KeyboardInterrupt, DestinationError):
+        packer.pack_complete()
+    except (KeyboardInterrupt, DestinationError) as error:
         # No recording did that.
         with contextlib.suppress(DestinationError):
             for row in begun.values():
                 ledger.let_go(row)
+        told = space_told(str(error), settings, folder.path)
+        if told != str(error):
+            raise DestinationError(told) from error
         raise
     finally:
         is_clean &= pool.close()

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from voiceanon.archive.entries import Entry
 from voiceanon.archive.ledger import Output, Row
 from voiceanon.archive.opening import open_source
 from voiceanon.archive.places import LocalFolder, Place, Readable, place_of
-from voiceanon.archive.run_folder import RunSettings, waiting_beside
+from voiceanon.archive.run_folder import RunSettings, mark_key_beside, waiting_beside
 from voiceanon.archive.speaker_profiles import SpeakerProfiles
 from voiceanon.container.voa import SUFFIX, Level
-from voiceanon.errors import CheckError, DestinationError, VoiceanonError
+from voiceanon.errors import CheckError, DestinationError, SecretError, VoiceanonError
 from voiceanon.files import FileResult, anonymize_file
 from voiceanon.formats import EmptyRecordingError
 from voiceanon.formats.placing import cause
@@ -99,10 +99,15 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
     recipe, destination = settings.recipe_made(), place_of(settings)
     speakers = SpeakerProfiles()
 
+    @cache
+    def mark_key(work_folder: str) -> bytes | None:
+        return mark_key_beside(Path(work_folder), settings)
+
     def work(job: Job, tell: Callable[[float], None]) -> Row:
         began_s = time.monotonic()
         try:
-            row = _done(job, settings, destination, recipe, speakers, tell)
+            own_mark = mark_key(job.work_folder)
+            row = _done(job, settings, destination, recipe, own_mark, speakers, tell)
         except EmptyRecordingError as error:
             row = Row(job.entry.id, "empty", reason=str(error))
         except CheckError as error:
@@ -112,6 +117,8 @@ def make_work(settings: RunSettings) -> Callable[[Job, Callable[[float], None]],
             # A full or vanished disk is no fault of the recording's: it is tried again.
             stops = _CANNOT in f" {error}"
             row = Row(job.entry.id, "working" if stops else "failed", reason=str(error))
+        except SecretError as error:  # of the mark's key: nor is that
+            row = Row(job.entry.id, "working", reason=str(error))
         except VoiceanonError as error:
             row = Row(job.entry.id, "failed", reason=str(error))
         except Exception as error:  # noqa: BLE001 (one recording never stops a run)
@@ -126,6 +133,7 @@ def _done(
     settings: RunSettings,
     destination: Place,
     recipe: Any,
+    own_mark: bytes | None,
     speakers: SpeakerProfiles,
     tell: Callable[[float], None],
 ) -> Row:
@@ -154,7 +162,7 @@ def _done(
                 path = place.with_name(place.name + settings.audio)
                 results.append(
                     anonymize_file(
-                        Anonymizer(recipe, job.secret),
+                        Anonymizer(recipe, job.secret, mark_key=own_mark),
                         source,
                         path,
                         overwrite=True,

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from voiceanon.archive.entries import Entry, Found, LeftOut
 from voiceanon.archive.s3.client import StoreError
-from voiceanon.archive.s3.store import Store
+from voiceanon.archive.s3.store import Head, Store
 from voiceanon.archive.s3.urls import S3Url
 from voiceanon.errors import InputError, RecordingError
 from voiceanon.formats import AUDIO_SUFFIXES
 
-__all__ = ["fetched", "find_objects"]
+__all__ = ["fetched", "find_objects", "is_unchanged", "refuse_versions", "remove_object"]
 
 _CHANGED = "has changed since the plan"
 _LISTS = (".csv", ".jsonl", ".ndjson", ".json", ".manifest", ".scp")
@@ -41,12 +41,13 @@ def find_objects(text: str) -> Iterator[Found | LeftOut]:
         if problem is not None:
             yield LeftOut(source, *problem)
         else:
-            yield Found(source, one.name, one.size, one.mtime_ns)
+            yield Found(source, one.name, one.size, one.mtime_ns, etag=one.etag)
     told = Store(S3Url(url.bucket, "")).head(url.prefix) if is_empty and url.prefix else None
     if told is not None:
         if url.prefix.lower().endswith(_LISTS):
             raise InputError("a list of recordings must be a file here, not in a bucket")
-        yield Found(str(url), url.prefix.rpartition("/")[2], told.size, told.mtime_ns)
+        name = url.prefix.rpartition("/")[2]
+        yield Found(str(url), name, told.size, told.mtime_ns, etag=told.etag)
 
 
 @contextmanager
@@ -62,11 +63,10 @@ def fetched(
     StoreError
         If S3 fails.
     """
-    bucket, _, key = entry.source.partition("://")[2].partition("/")
-    store = Store(S3Url(bucket, ""))
+    store, key = _object_of(entry)
     try:
         told = store.head(key)
-        if told is None or (told.size, told.mtime_ns) != (entry.size, entry.mtime_ns):
+        if not _is_planned(told, entry):
             raise RecordingError(_CHANGED)
         copy = store.get(key, work_folder, told, tick)
     except StoreError as error:
@@ -77,6 +77,58 @@ def fetched(
         yield copy
     finally:
         copy.unlink(missing_ok=True)
+
+
+def is_unchanged(entry: Entry) -> bool:
+    """Whether an object is there as it was planned.
+
+    Raises
+    ------
+    StoreError
+        If S3 does not tell.
+    """
+    store, key = _object_of(entry)
+    return _is_planned(store.head(key), entry)
+
+
+def refuse_versions(entry: Entry) -> None:
+    """Refuse a bucket in which what is removed would stay, as an older version.
+
+    Raises
+    ------
+    InputError
+        If it keeps versions.
+    StoreError
+        If S3 does not tell.
+    """
+    store, _ = _object_of(entry)
+    if store.keeps_versions():
+        raise InputError(
+            "the bucket of the originals keeps versions: what is removed would stay in it; "
+            "remove them there, with all versions"
+        )
+
+
+def remove_object(entry: Entry) -> None:
+    """Remove an object if it is still what was planned.
+
+    Raises
+    ------
+    StoreError
+        If it is another, or gone, or cannot be removed.
+    """
+    store, key = _object_of(entry)
+    store.remove_unchanged(key, entry.etag)
+
+
+def _object_of(entry: Entry) -> tuple[Store, str]:
+    bucket, _, key = entry.source.partition("://")[2].partition("/")
+    return Store(S3Url(bucket, "")), key
+
+
+def _is_planned(told: Head | None, entry: Entry) -> bool:
+    found = None if told is None else (told.size, told.mtime_ns, told.etag)
+    return found == (entry.size, entry.mtime_ns, entry.etag)
 
 
 def _problem(name: str) -> tuple[str, str] | None:

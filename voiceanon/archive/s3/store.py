@@ -38,11 +38,12 @@ _DONE_BEFORE = {"NoSuchUpload"}
 
 
 class Item(NamedTuple):
-    """One object in a listing: its name below the prefix, size, and when it was made."""
+    """One object in a listing: its name below the prefix, size, when it was made, its ETag."""
 
     name: str
     size: int
     mtime_ns: int
+    etag: str
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class Store:
                 self.client.list_objects_v2, **self.where, Prefix=self.url.key(start), **more
             )
             for one in page.get("Contents", []):
-                yield Item(one["Key"][above:], one["Size"], _seconds(one["LastModified"]))
+                made_ns = _seconds(one["LastModified"])
+                yield Item(one["Key"][above:], one["Size"], made_ns, str(one["ETag"]))
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -238,6 +240,20 @@ class Store:
     def remove(self, name: str) -> None:
         """Remove an object; harmless if there is none."""
         ask(self.client.delete_object, **self.where, Key=self.url.key(name))
+
+    def remove_unchanged(self, name: str, etag: str) -> None:
+        """Remove an object if it is still the one of this ETag; S3 compares.
+
+        Raises
+        ------
+        StoreError
+            If it is another, or gone, or cannot be removed.
+        """
+        ask(self.client.delete_object, **self.where, Key=self.url.key(name), IfMatch=etag)
+
+    def keeps_versions(self) -> bool:
+        """Whether the bucket keeps what is removed from it, or has done so once."""
+        return "Status" in ask(self.client.get_bucket_versioning, **self.where)
 
     def remove_own(self, name: str) -> bool:
         """Remove an object if it carries this run's mark; return whether it did."""

@@ -12,7 +12,7 @@ import typer
 
 from voiceanon.cli.anonymize import AudioFormat, chosen_recipe
 from voiceanon.cli.archive.run_option import RUN_OPTION, located, run_folder, show_facts
-from voiceanon.cli.options import AllowUnmeasured, Language, NoCheck, Salvage
+from voiceanon.cli.options import AllowUnmeasured, Language, MarkKey, NoCheck, Salvage
 from voiceanon.cli.terminal import note, print_json, printable
 from voiceanon.errors import DestinationError, InputError
 
@@ -123,6 +123,7 @@ def plan(
     allow_unmeasured: AllowUnmeasured = False,
     language: Language = "en",
     salvage: Salvage = False,
+    mark_key: MarkKey = None,
     owner: Annotated[
         str, typer.Option(metavar="ACCOUNT", help="Account that the bucket DST must belong to.")
     ] = "",
@@ -146,6 +147,9 @@ def plan(
     or failed and without anything else that lay there, as `PSEUDONYM.flac` and `PSEUDONYM.voa`.
     `--pack tar` has all outputs in tar files, `--pack none` each in a file of its own.
 
+    With `--mark-key` the audio carries a mark of your own. The key is copied into the run's folder,
+    where every `run` finds it; `finish` destroys the copy.
+
     For example:
 
     ```
@@ -163,6 +167,7 @@ def plan(
     from voiceanon.archive.preflight import check_destination, remove_folders
     from voiceanon.archive.run_folder import RunFolder, RunSettings
     from voiceanon.archive.s3.preflight import check_allowable
+    from voiceanon.archive.s3.urls import is_url
     from voiceanon.archive.sources import find_sources
     from voiceanon.keys import fresh_nonce
 
@@ -172,6 +177,7 @@ def plan(
     ):
         raise InputError(f"recipe {chosen.name!r} learns nothing beforehand: --profile is no use")
     audio, level = _STORES[store]
+    own_mark = None if mark_key is None else _own_mark(mark_key, audio and chosen.mark_db > 0)
     settings = RunSettings(
         run=fresh_nonce(8).hex(),
         source=located(source),
@@ -191,16 +197,19 @@ def plan(
     )
     grouping = Grouping(pack.value, pack_size)
     found = find_sources(source, speaker_column=speaker_column, path_column=path_column, root=root)
-    folder = None if dry_run else run_folder(destination, run)
+    # Only what is kept needs a place: that of a bucket's run may still be unknown.
+    is_placed = not dry_run or run is not None or not is_url(settings.destination)
+    folder = run_folder(destination, run) if is_placed else None
+    kept_at = None if folder is None else folder.path
     made = check_destination(settings)
     try:
-        if folder is None:
+        if folder is None or dry_run:
             with tempfile.TemporaryDirectory(prefix="voiceanon-plan-") as temporary:
                 aside = RunFolder(Path(temporary) / "run")
-                facts = _planned(aside, settings, found, grouping, is_dry=True)
+                facts = _planned(aside, settings, found, grouping, kept_at)
             remove_folders(made)
         else:
-            facts = _planned(folder, settings, found, grouping)
+            facts = _planned(folder, settings, found, grouping, kept_at, own_mark)
     except BaseException:
         remove_folders(made)
         raise
@@ -210,22 +219,34 @@ def plan(
         _show(facts, dry_run)
 
 
+def _own_mark(source: str, is_written: bool) -> bytes:
+    from voiceanon.container.key_sources import read_key
+
+    if not is_written:
+        raise InputError(
+            "outputs carry no mark: --mark-key is no use; descriptions are given one "
+            "when they are spoken, by `voiceanon render`"
+        )
+    return read_key(source)
+
+
 def _planned(
     place: RunFolder,
     settings: RunSettings,
     found: Iterable[Found | LeftOut],
     grouping: Grouping,
-    *,
-    is_dry: bool = False,
+    kept_at: Path | None,
+    own_mark: bytes | None = None,
 ) -> dict[str, Any]:
+    """Plan in a folder, which is the one kept at `kept_at` unless this is a dry run."""
     from voiceanon.archive.manifest import Manifest
     from voiceanon.archive.owning import claim, refuse_foreign
     from voiceanon.archive.planning import estimate_apart
-    from voiceanon.archive.preflight import check_destination
+    from voiceanon.archive.preflight import check_space
     from voiceanon.keys import fresh_secret
 
     key = fresh_secret()
-    folder = place.make(settings, key)
+    folder = place.make(settings, key, own_mark)
     try:
         refuse_foreign(settings, folder.path)
         with Manifest.write(
@@ -242,8 +263,8 @@ def _planned(
                 _refuse_taken(manifest, settings)
             taken, problem = estimate_apart(manifest, folder.manifest, settings, folder.path)
             facts = {"tars": sum(1 for _ in manifest.tars())} if manifest.has_tars else {}
-        check_destination(settings, needed_bytes=taken.output_bytes)
-        if not is_dry:
+        check_space(settings, kept_at, taken.output_bytes, taken.waiting_bytes)
+        if folder.path == kept_at:
             claim(settings, folder.path)
     except BaseException:
         folder.remove()
@@ -282,6 +303,7 @@ def _refuse_taken(manifest: Manifest, settings: RunSettings) -> None:
 
 
 def _show(facts: dict[str, Any], dry_run: bool) -> None:
+    waiting = facts["waiting_bytes"]
     show_facts(
         {
             "recordings": f"{facts['recordings']:,}",
@@ -290,6 +312,7 @@ def _show(facts: dict[str, Any], dry_run: bool) -> None:
             "length": f"{facts['hours']:.1f} h",
             "work": f"{facts['core_hours']:.2f} hours of one core",
             "outputs": f"{facts['output_bytes'] / 1e9:.2f} GB",
+            **({"of which wait": f"{waiting / 1e9:.2f} GB in the run's folder"} if waiting else {}),
             **({"tar files": f"{facts['tars']:,}"} if "tars" in facts else {}),
         }
     )

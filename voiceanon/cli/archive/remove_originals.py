@@ -28,7 +28,8 @@ def remove_originals(
 
     Only recordings that are done, whose outputs are read and verified first, and that have not
     changed since they were planned. Held, failed, empty and salvaged recordings stay, and tar files
-    too.
+    too. Objects in a bucket are removed by S3 only if they are still of the ETag that was planned;
+    a bucket that keeps versions is refused.
 
     For example:
 
