@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from archive_made_up import go_on, planned
 from archive_runs import KEY, destination, make_recordings, twin
-from test_archive_manifest import recording
+from made_up_manifests import recording
 
 from voiceanon.archive import packing, planning, preflight
 from voiceanon.archive.grouping import Grouping
