@@ -11,13 +11,13 @@ from figure_style import FAINT, INK, OURS, REFERENCE, RIVAL, WIDTH_IN, save, sty
 RESULTS = Path(__file__).parent / "results"
 # Only runs under all attackers, of the shipped tables: lighter ones would look more private.
 RUNS = {
-    "2026-11-24-evaluation-dev.json": {
+    "2026-11-27-evaluation-dev.json": {
         "raw": "raw speech",
         "world": "WORLD copy",
         "mcadams": "McAdams",
         "template": "template",
+        "bottleneck": "bottleneck",
     },
-    "2026-11-24-evaluation-bottleneck-dev.json": {"bottleneck": "bottleneck"},
     "2026-11-26-evaluation-bottleneck-flat-dev.json": {"bottleneck": "without melody"},
 }
 PANELS = {

@@ -11,8 +11,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 RUNS = {
-    "2026-11-24-evaluation-dev.json": ("raw", "mcadams", "template"),
-    "2026-11-24-evaluation-bottleneck-dev.json": ("bottleneck",),
+    "2026-11-27-evaluation-dev.json": ("raw", "mcadams", "template", "bottleneck"),
 }
 DESCRIPTIONS = "2026-11-26-abstractions-dev.json"
 ASSESSMENT = "2026-11-26-assessment-dev.json"
