@@ -65,6 +65,7 @@ def _calls() -> dict[str, Callable[[], Any]]:
     envelope = np.ones((20, 65), np.float32)
     positions = np.linspace(0, 19, 30)
     pitch = np.full(20, 120, np.float32)
+    dither = np.arange(envelope.size, dtype=np.uint32)
     tracks = Tracks(
         np.zeros((20, 6), np.int8), np.zeros(20, bool), np.zeros(20, np.int8), np.zeros(20, np.int8)
     )
@@ -106,6 +107,7 @@ def _calls() -> dict[str, Callable[[], Any]]:
         "interpolate_envelope": lambda: _kernels.interpolate_envelope(envelope, positions),
         "interpolate_f0": lambda: _kernels.interpolate_f0(pitch, positions),
         "quantise_f0": lambda: _kernels.quantise_f0(pitch, 50.0, 0.1, 16, 0.1),
+        "round_samples": lambda: _kernels.round_samples(envelope, dither),
         "a stream anew": anew,
         "a profiler anew": profiled,
         "a refused analyzer": lambda: _refused(lambda: _engine.Analyzer(7)),

@@ -41,7 +41,8 @@ def whisper(monkeypatch):
 
         def transcribe(self, samples, **options):
             asked.append((samples, options))
-            return iter([SimpleNamespace(text=" Two "), SimpleNamespace(text="words. ")]), None
+            texts = (" Two ", "words. ")
+            return iter([SimpleNamespace(text=t, compression_ratio=1.0) for t in texts]), None
 
     module = ModuleType("faster_whisper")
     module.WhisperModel = Model

@@ -38,8 +38,8 @@ class Recognised:
 
 MEASURED = (
     Recognised("raw speech", 0.5, "lazy-informed", 0.0, "lazy-informed", 1.00),
-    Recognised("template", 6.8, "fine-tuned", 0.8, "fine-tuned", 1.00),
-    Recognised("bottleneck", 25.4, "restoration", 7.5, "fine-tuned", 0.80),
+    Recognised("template", 8.4, "restoration", 1.0, "restoration", 1.00),
+    Recognised("bottleneck", 24.7, "restoration", 6.8, "fine-tuned", 0.83),
 )
 _ATTACKERS = {
     "lazy-informed": "ready-made speaker networks",
