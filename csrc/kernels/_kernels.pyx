@@ -1,8 +1,8 @@
 # Loops over frames and samples that NumPy would need several copies, or a state along time, for.
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 #
-# Nothing is remembered between two calls. Values are float32; arithmetic is in double, so that a
-# neutral setting gives every value back bit for bit. Positions are float64: counted in frames,
+# Nothing is remembered between two calls. Values are float32; arithmetic on frames is in double, so
+# that a neutral setting gives every value back bit for bit. Positions are float64: counted in frames,
 # float32 would be a tenth of a frame off after two hours. Positions outside an array are taken to
 # its nearest end, NaN to its beginning, so no setting reads memory that is not the array's.
 
@@ -170,8 +170,9 @@ def round_samples(const float[:, ::1] samples not None, const unsigned int[::1] 
     """Return samples as interleaved 16-bit integers, with triangular dither of 2 LSB.
 
     Samples that are exactly 0 stay 0; the others get the difference of the two halves of a word,
-    each a step of 2^-16 LSB, and go to the nearest integer, clipped to full scale: the error
-    has the same mean and variance for every sample (Lipshitz, Wannamaker & Vanderkooy 1992). A loop, because NumPy would hold five copies.
+    each in steps of 2^-16 LSB, and go to the nearest integer, clipped to full scale: the error has
+    the same mean and variance for every sample (Lipshitz, Wannamaker & Vanderkooy 1992). A loop,
+    because NumPy would hold five copies.
 
     Parameters
     ----------

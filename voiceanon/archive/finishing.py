@@ -18,7 +18,12 @@ from voiceanon.archive.preflight import check_destination
 from voiceanon.archive.run_folder import RunFolder, Shard
 from voiceanon.archive.running import open_ledger, remove_leftovers
 from voiceanon.archive.s3.client import StoreError
-from voiceanon.archive.s3.sources import is_unchanged, refuse_versions, remove_object
+from voiceanon.archive.s3.sources import (
+    bucket_of,
+    is_unchanged,
+    refuse_versions,
+    remove_object,
+)
 from voiceanon.archive.s3.urls import is_url
 from voiceanon.archive.statement import Totals, totals_of
 from voiceanon.archive.verifying import STATEMENT_NAMES
@@ -123,10 +128,9 @@ def remove_originals(entries: Iterator[Entry]) -> int:
     for entry in entries:
         try:
             if is_url(entry.source):
-                bucket = entry.source.split("/")[2]
-                if bucket not in buckets:
+                if bucket_of(entry) not in buckets:
                     refuse_versions(entry)
-                buckets.add(bucket)
+                buckets.add(bucket_of(entry))
                 remove_object(entry)
             else:
                 Path(entry.source).unlink()

@@ -13,7 +13,14 @@ from voiceanon.archive.s3.urls import S3Url
 from voiceanon.errors import InputError, RecordingError
 from voiceanon.formats import AUDIO_SUFFIXES
 
-__all__ = ["fetched", "find_objects", "is_unchanged", "refuse_versions", "remove_object"]
+__all__ = [
+    "bucket_of",
+    "fetched",
+    "find_objects",
+    "is_unchanged",
+    "refuse_versions",
+    "remove_object",
+]
 
 _CHANGED = "has changed since the plan"
 _LISTS = (".csv", ".jsonl", ".ndjson", ".json", ".manifest", ".scp")
@@ -121,9 +128,20 @@ def remove_object(entry: Entry) -> None:
     store.remove_unchanged(key, entry.etag)
 
 
+def bucket_of(entry: Entry) -> str:
+    """Return the bucket that an object lies in."""
+    return _address(entry)[0]
+
+
 def _object_of(entry: Entry) -> tuple[Store, str]:
-    bucket, _, key = entry.source.partition("://")[2].partition("/")
+    bucket, key = _address(entry)
     return Store(S3Url(bucket, "")), key
+
+
+def _address(entry: Entry) -> tuple[str, str]:
+    # Not `S3Url.parse`: a key may have parts that no prefix of ours has.
+    bucket, _, key = entry.source.partition("://")[2].partition("/")
+    return bucket, key
 
 
 def _is_planned(told: Head | None, entry: Entry) -> bool:
