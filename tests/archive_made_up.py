@@ -68,8 +68,9 @@ class _Pool:
     def __init__(self, settings, bad):
         self._settings, self._bad = settings, bad
 
-    def map(self, jobs, _on_progress, on_turn):
+    def map(self, jobs, _on_progress, on_turn, on_begin):
         for name, job in jobs:
+            on_begin(name)
             on_turn()
             yield name, self._made(job)
 

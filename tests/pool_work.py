@@ -25,6 +25,11 @@ def make_work(settings):
             for at in range(value):
                 tell((at + 1) / value)
                 time.sleep(0.25)
+        elif what == "end":
+            tell(1.0)
+            time.sleep(0.5)
+            if value:
+                os._exit(value)
         elif what == "until stopped":
             try:
                 Path(value).touch()

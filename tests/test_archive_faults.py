@@ -149,7 +149,12 @@ def test_a_recording_that_stops_the_whole_run_is_given_up(run, runs):
         worker = int(mark.read_text())
         wait_until(lambda worker=worker: not is_running(worker), STOPS_WITHIN_S)
         mark.unlink()
-        assert rows_by_name(run)["talk-1.wav"].attempts == attempt + 1
+        rows = rows_by_name(run)
+        assert rows["talk-1.wav"].attempts == attempt + 1
+        # What its worker was given ahead was not begun.
+        assert [name for name, row in rows.items() if row and row.state == "working"] == [
+            "talk-1.wav"
+        ]
     run_shard(run)
     row = rows_by_name(run)["talk-1.wav"]
     assert (row.state, row.attempts) == ("failed", MOST_ATTEMPTS)

@@ -50,6 +50,33 @@ def test_jobs_are_taken_only_when_a_worker_is_free():
     assert most_ahead <= 2
 
 
+@pytest.mark.parametrize("code", [0, 7])
+def test_the_next_job_is_there_when_all_but_the_end_is_done_and_begins_after_it(code):
+    events = []
+
+    def jobs():
+        for at in range(3):
+            events.append(("taken", at))
+            yield at, ("end", code if at == 0 else 0)
+
+    with pool_of(1) as pool:
+        ready = pool.map(
+            jobs(),
+            lambda _name, _share: None,
+            on_begin=lambda name: events.append(("begun", name)),
+        )
+        results = {}
+        for name, result in ready:
+            results[name] = result
+            events.append(("done", name))
+    assert [isinstance(result, Died) for result in results.values()] == [code == 7, False, False]
+    assert [event for event in events if event[0] != "taken"] == [
+        (what, at) for at in range(3) for what in ("begun", "done")
+    ]
+    for at in range(2):
+        assert events.index(("taken", at + 1)) < events.index(("done", at))
+
+
 @pytest.mark.parametrize(
     ("job", "reason"),
     [

@@ -182,8 +182,9 @@ def test_a_run_that_stops_says_which_disk_is_full(kept, disks, tmp_path_factory,
     disks.rest, disks.runs = 3_000_000, 40_000
 
     class Stopped:
-        def map(self, jobs, _on_progress, _on_turn):
+        def map(self, jobs, _on_progress, _on_turn, on_begin):
             entry, _ = next(jobs)
+            on_begin(entry)
             yield entry, Row(entry.id, "working", reason=problem)
 
         def close(self):

@@ -8,7 +8,10 @@
 
 import numpy as np
 
-from libc.math cimport exp, floor, log, lrintf
+from libc.math cimport exp, floor, log
+
+# A float32 of this size has no fraction: adding it rounds to the nearest integer, half to even.
+cdef float _TO_INTEGERS = 12582912.0
 
 
 cdef inline double inside(double position, Py_ssize_t count) noexcept nogil:
@@ -186,8 +189,8 @@ def round_samples(const float[:, ::1] samples not None, const unsigned int[::1] 
     ndarray of int16, shape (n, channels)
     """
     cdef Py_ssize_t channels = samples.shape[0], n = samples.shape[1], channel, i
-    cdef unsigned int word
-    cdef float value
+    cdef int low, high
+    cdef float value, dithered
     if dither.shape[0] != channels * n:
         raise ValueError("dither must hold one word for each sample")
     rounded = np.empty((n, channels), np.int16)
@@ -195,13 +198,13 @@ def round_samples(const float[:, ::1] samples not None, const unsigned int[::1] 
     with nogil:
         for channel in range(channels):
             for i in range(n):
+                # No branches, and no lrintf: a compiler can take several samples at once.
                 value = samples[channel, i] * <float>32768.0
-                if value != 0.0:
-                    word = dither[i * channels + channel]
-                    value += (<float>(word & 0xFFFF) - <float>(word >> 16)) * <float>(2.0**-16)
-                if not value > -32768.0:  # true for NaN too
-                    value = -32768.0
-                elif value > 32767.0:
-                    value = 32767.0
-                out[i, channel] = <short>lrintf(value)
+                low = dither[i * channels + channel] & 0xFFFF
+                high = dither[i * channels + channel] >> 16
+                dithered = value + <float>(low - high) * <float>(2.0**-16)
+                value = dithered if value != 0.0 else value
+                value = value if value > -32768.0 else -32768.0  # NaN too
+                value = value if value < 32767.0 else 32767.0
+                out[i, channel] = <short><int>((value + _TO_INTEGERS) - _TO_INTEGERS)
     return rounded

@@ -1,4 +1,8 @@
-"""Worker processes that may die: each does one job at a time, and only its own is lost with it."""
+"""Worker processes that may die: each does one job at a time, and only its own is lost with it.
+
+A worker need not wait for the next job: it gets it when all but the end of the one before is done.
+That job is begun when the one before is through; until then, it is lost with nobody.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -32,6 +37,7 @@ STOP_WITHIN_S = 8.0
 """From asking a worker to stop until it is killed."""
 
 _POLL_S = 1.0
+_TELL_EVERY_S = 0.2
 _ADDRESS_SPACE = 6 << 30
 _OPEN_FILES = 256
 _STOPPED = 128 + signal.SIGTERM  # how a worker ends that was asked to stop
@@ -48,6 +54,7 @@ class AnyPool(Protocol):
         jobs: Iterable[tuple[Any, Any]],
         on_progress: Callable[[Any, float], None],
         on_turn: Callable[[], None] = ...,
+        on_begin: Callable[[Any], None] = ...,
     ) -> Iterator[tuple[Any, Any]]:
         """Yield what becomes of each job."""
 
@@ -91,23 +98,29 @@ class Pool:
         self._make_work, self._settings, self._stuck_s = make_work, settings, stuck_s
         self._idle = [Worker(self._context, make_work, settings) for _ in range(workers)]
         self._busy: dict[Connection, Worker] = {}
+        # What each worker has been given, with the job that it works on first.
+        self._given: defaultdict[Worker, deque[tuple[Any, Any]]] = defaultdict(deque)
+        self._again: deque[tuple[Any, Any]] = deque()  # given to a worker that died before them
 
     def map(
         self,
         jobs: Iterable[tuple[Any, Any]],
         on_progress: Callable[[Any, float], None],
         on_turn: Callable[[], None] = lambda: None,
+        on_begin: Callable[[Any], None] = lambda _name: None,
     ) -> Iterator[tuple[Any, Any]]:
         """Yield what becomes of each job, as soon as it is there.
 
         Parameters
         ----------
         jobs : iterable of (name, job)
-            Taken only when a worker is free.
+            Taken only when a worker is free, or all but free.
         on_progress : callable
             Given the name of a job and how much of it is done, 0 to 1.
         on_turn : callable
             Called at least once a second.
+        on_begin : callable
+            Given the name of a job as a worker begins it.
 
         Yields
         ------
@@ -120,33 +133,34 @@ class Pool:
             If somebody else asked a worker to stop: then the whole is being stopped.
         """
         waiting = iter(jobs)
-        is_over = False
         while True:
-            while self._idle and not is_over:
-                found = next(waiting, None)
-                if found is None:
-                    is_over = True
-                else:
-                    worker = self._living(self._idle.pop())
-                    worker.give(*found)
-                    self._busy[worker.pipe] = worker
+            while self._idle and (found := self._next(waiting)) is not None:
+                worker = self._living(self._idle.pop())
+                on_begin(found[0])
+                self._give(worker, found)
+                self._busy[worker.pipe] = worker
             if not self._busy:
                 return
             on_turn()
             for ready in wait(list(self._busy), _POLL_S):
                 worker = self._busy[ready]  # type: ignore[index]
                 kind, value = worker.take()
+                given = self._given[worker]
                 if kind == "progress":
-                    on_progress(worker.name, value)
-                else:
-                    yield self._freed(worker, value)
+                    on_progress(given[0][0], value)
+                    is_near_end = value >= 1 and len(given) == 1
+                    if is_near_end and (found := self._next(waiting)) is not None:
+                        self._give(worker, found)
+                    continue
+                yield self._done(worker, value)
+                if given:
+                    on_begin(given[0][0])
             now_s = time.monotonic()
             for worker in list(self._busy.values()):
                 # What came while a result was dealt with has not been heard yet.
                 if now_s - worker.heard_s > self._stuck_s and not worker.pipe.poll():
-                    worker.stop()
                     why = Died(f"no progress for {self._stuck_s:.0f} s: its worker was stopped")
-                    yield self._freed(worker, why)
+                    yield self._done(worker, why)
 
     def close(self) -> bool:
         """Stop every worker; return whether each could remove what it had not finished."""
@@ -159,19 +173,30 @@ class Pool:
         return all(ended)
 
     def _living(self, worker: Worker) -> Worker:
-        """The same worker, or a new one if it was killed while it had nothing to do."""
+        """The same worker, or a new one if it died, in a job or while it had nothing to do."""
         if worker.is_alive():
             return worker
         worker.stop()
         return Worker(self._context, self._make_work, self._settings)
 
-    def _freed(self, worker: Worker, result: object) -> tuple[Any, Any]:
-        del self._busy[worker.pipe]
-        name = worker.name
+    def _next(self, waiting: Iterator[tuple[Any, Any]]) -> tuple[Any, Any] | None:
+        return self._again.popleft() if self._again else next(waiting, None)
+
+    def _give(self, worker: Worker, found: tuple[Any, Any]) -> None:
+        self._given[worker].append(found)
+        worker.give(found[1])
+
+    def _done(self, worker: Worker, result: object) -> tuple[Any, Any]:
+        """Let go of the job that a worker is through with, and of the worker if it has no other."""
+        given = self._given[worker]
+        name, _ = given.popleft()
         if isinstance(result, Died):
+            self._again.extend(given)
+            given.clear()
             worker.stop()
-            worker = Worker(self._context, self._make_work, self._settings)
-        self._idle.append(worker)
+        if not given:
+            del self._busy[worker.pipe], self._given[worker]
+            self._idle.append(worker)
         return name, result
 
 
@@ -189,15 +214,12 @@ class Worker:
     ----------
     pipe : Connection
         To wait for what it says.
-    name : object
-        Of the job that it has.
     heard_s : float
         When it was last given or said something.
     """
 
     def __init__(self, context: Any, make_work: Callable[[Any], Work], settings: object) -> None:
         self.pipe, theirs = context.Pipe()
-        self.name: Any = None
         self.heard_s = time.monotonic()
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, make_work, settings), daemon=True
@@ -214,9 +236,9 @@ class Worker:
         """Whether the process is there."""
         return self._process.is_alive()
 
-    def give(self, name: object, job: object) -> None:
-        """Have it do a job."""
-        self.name, self.heard_s = name, time.monotonic()
+    def give(self, job: object) -> None:
+        """Have it do a job, after what it was given before."""
+        self.heard_s = time.monotonic()
         # A worker that died while it had nothing to do shows when its answer is awaited.
         with contextlib.suppress(OSError):
             self.pipe.send(job)
@@ -259,15 +281,23 @@ class Worker:
 
 
 def _serve(pipe: Connection, make_work: Callable[[Any], Work], settings: object) -> None:
+    told, told_s = 0.0, -_TELL_EVERY_S
+
     def tell(share: float) -> None:
-        pipe.send(("progress", share))
+        nonlocal told, told_s
+        now_s = time.monotonic()
+        if now_s - told_s >= _TELL_EVERY_S or share >= 1 > told:
+            told, told_s = share, now_s
+            pipe.send(("progress", share))
 
     try:
         _guard()
         work = make_work(settings)
         gc.freeze()  # modules and tables stay to the end: they need not be walked again and again
         while True:
-            pipe.send(("done", work(pipe.recv(), tell)))
+            job = pipe.recv()
+            told = 0.0
+            pipe.send(("done", work(job, tell)))
     except KeyboardInterrupt:
         sys.exit(_STOPPED)
     except (EOFError, ConnectionError):

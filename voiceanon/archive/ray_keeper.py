@@ -58,7 +58,7 @@ class Keeper:
         if self._worker is not None and not self._worker.is_alive():
             self._worker.stop()  # it was killed while it had nothing to do
             self._worker = None
-        self._living().give(None, job)
+        self._living().give(job)
         return self.listen()
 
     def listen(self) -> tuple[str, Any]:

@@ -113,6 +113,7 @@ class RayPool:
         jobs: Iterable[tuple[Any, Any]],
         on_progress: Callable[[Any, float], None],
         on_turn: Callable[[], None] = lambda: None,
+        on_begin: Callable[[Any], None] = lambda _name: None,
     ) -> Iterator[tuple[Any, Any]]:
         """Yield what becomes of each job, as soon as it is there.
 
@@ -124,6 +125,8 @@ class RayPool:
             Given the name of a job and how much of it is done, 0 to 1.
         on_turn : callable
             Called at least once a second.
+        on_begin : callable
+            Given the name of a job as it is taken.
 
         Yields
         ------
@@ -141,10 +144,12 @@ class RayPool:
         is_over = False
         while True:
             while self._idle and (self._again or not is_over):
-                task = self._again.popleft() if self._again else _next(waiting)
-                if task is None:
+                if self._again:
+                    self._give(self._idle.pop(), self._again.popleft())
+                elif (task := _next(waiting)) is None:
                     is_over = True
                 else:
+                    on_begin(task.name)
                     self._give(self._idle.pop(), task)
             if is_over and not self._again and not any(one.task for one in self._calls.values()):
                 return

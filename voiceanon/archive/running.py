@@ -192,13 +192,11 @@ def _work_through(
     begun: dict[str, Row] = {}
     is_clean = True
 
-    def begin() -> Iterator[tuple[Entry, Job]]:
-        for entry, job in jobs:
-            begun[entry.id] = ledger.begin(entry.id)
-            yield entry, job
+    def on_begin(entry: Entry) -> None:
+        begun[entry.id] = ledger.begin(entry.id)
 
     try:
-        for entry, result in pool.map(begin(), watcher.on_progress, on_turn):
+        for entry, result in pool.map(jobs, watcher.on_progress, on_turn, on_begin):
             if isinstance(result, Died):
                 is_clean = False
                 row = Row(entry.id, "failed", begun[entry.id].attempts, str(result))
