@@ -16,9 +16,8 @@ RUNS = {
         "world": "WORLD copy",
         "mcadams": "McAdams",
         "template": "template",
-        "bottleneck": "bottleneck",
     },
-    "2026-11-26-evaluation-bottleneck-flat-dev.json": {"bottleneck": "without melody"},
+    "2026-11-27-evaluation-bottleneck-dev.json": {"bottleneck": "bottleneck"},
 }
 PANELS = {
     "headline_single": "One utterance on each side",
@@ -32,17 +31,15 @@ PLACES = {
     ("headline_single", "McAdams"): (6, 7, "left"),
     ("headline_single", "template"): (6, 7, "left"),
     ("headline_single", "bottleneck"): (-7, -13, "right"),
-    ("headline_single", "without melody"): (7, 6, "left"),
     ("headline", "raw speech"): (-18, 22, "center"),
     ("headline", "WORLD copy"): (6, 38, "center"),
     ("headline", "McAdams"): (6, 6, "left"),
     ("headline", "template"): (7, 6, "left"),
     ("headline", "bottleneck"): (-6, 13, "right"),
-    ("headline", "without melody"): (7, 6, "left"),
 }
 
 # The same under the light attackers, who are weaker: for comparing settings, and nothing else.
-SETTINGS_RUN = "2026-11-26-frontier-light-dev.json"
+SETTINGS_RUN = "2026-11-27-frontier-light-dev.json"
 SETTINGS = {
     "raw": "raw speech",
     "world": "WORLD copy",

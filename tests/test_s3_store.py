@@ -22,14 +22,14 @@ NAME = "ab/recording.flac"
 @pytest.fixture
 def store(s3: Proxy) -> Store:
     # A request that waits longer is sent again: well above what a busy machine makes one wait.
-    client = make_client(attempts=3, read_timeout_s=4.0)
+    client = make_client(attempts=3, read_timeout_s=2.5)
     good_bucket(client, "outputs")
     made = Store(
         S3Url.parse("s3://outputs/run"), client=client, large_bytes=6 * MIB, part_bytes=5 * MIB
     )
     made.encryption()
     s3.seen.clear()
-    s3.hang_s = 5.0
+    s3.hang_s = 3.0
     return made
 
 

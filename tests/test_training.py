@@ -166,6 +166,7 @@ class NarrowEar:
 @needs_torch
 def test_it_learns_and_the_core_speaks_what_was_learned() -> None:
     torch = pytest.importorskip("torch")
+    from voiceanon.training.adversary import adversary
     from voiceanon.training.export import exported
     from voiceanon.training.learning import Learning, Trainer
     from voiceanon.training.networks import LETTERS, Shape, bounded, build, quantised
@@ -190,6 +191,7 @@ def test_it_learns_and_the_core_speaks_what_was_learned() -> None:
         settings,
         Draws(bytes(32), "learn"),
         lambda _done, means: losses.append(dict(means)),
+        against=adversary(4, 3, 6),
     )
     trainer.hear()
     for name in ("teaching", "phones", "letters"):

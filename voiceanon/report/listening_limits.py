@@ -39,11 +39,11 @@ class Recognised:
 MEASURED = (
     Recognised("raw speech", 0.5, "lazy-informed", 0.0, "lazy-informed", 1.00),
     Recognised("template", 8.4, "restoration", 1.0, "restoration", 1.00),
-    Recognised("bottleneck", 24.7, "restoration", 6.8, "fine-tuned", 0.83),
+    Recognised("bottleneck", 25.3, "restoration", 7.0, "joined", 0.82),
 )
 _ATTACKERS = {
     "lazy-informed": "ready-made speaker networks",
-    "fine-tuned": "a speaker network trained on others' speech changed in the same way",
+    "joined": "several of these at once, trained on others' speech changed in the same way",
     "restoration": "undoes the change by a search, then compares with the real voice",
 }
 _CHANCE = 50.0

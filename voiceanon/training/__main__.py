@@ -18,6 +18,7 @@ from voiceanon.checks.optional import load
 from voiceanon.checks.phones import PHONES
 from voiceanon.keys import Draws
 from voiceanon.privacy.corpora import read_corpus
+from voiceanon.training.adversary import adversary
 from voiceanon.training.command import Saying, arguments_of, run
 from voiceanon.training.export import exported
 from voiceanon.training.learning import Learning, Trainer
@@ -44,8 +45,15 @@ def main() -> int:
         "--accent", type=float, default=Learning.accent, help="largest spread of the drawn accents"
     )
     parser.add_argument(
+        "--adversary",
+        type=float,
+        default=Learning.adversary,
+        help="how hard units are kept from telling who speaks, by what words weigh; 0 for not",
+    )
+    parser.add_argument(
         "--start", type=Path, help="network.pt of an earlier run's --work, to go on from"
     )
+    parser.add_argument("--device", default="cpu", help="where torch trains, as cuda")
     parser.add_argument("--minutes", type=float, default=600.0, help="stop training after these")
     return run(parser, _train)
 
@@ -67,6 +75,7 @@ def _train(arguments: argparse.Namespace) -> None:
         f"{len(material.utterances)} recordings, {hours:.1f} h, {len(material.speakers)} people; "
         f"{said} aligned, {100 * accuracy:.0f} % of frames told right in others"
     )
+    torch.set_default_device(arguments.device)
     network = build(
         shape,
         values=prepared.values,
@@ -75,10 +84,16 @@ def _train(arguments: argparse.Namespace) -> None:
         seed=draws.integer(1 << 32),
     )
     if arguments.start:
-        network.load_state_dict(torch.load(arguments.start, weights_only=True))
+        network.load_state_dict(
+            torch.load(arguments.start, weights_only=True, map_location=arguments.device)
+        )
     settings = Learning(
-        hearing=arguments.hearing, speaking=arguments.speaking, accent=arguments.accent
+        hearing=arguments.hearing,
+        speaking=arguments.speaking,
+        accent=arguments.accent,
+        adversary=arguments.adversary,
     )
+    against = adversary(len(shape.levels), len(PHONES), len(material.speakers))
     until = time.monotonic() + 60 * arguments.minutes
     trainer = Trainer(
         network,
@@ -88,12 +103,14 @@ def _train(arguments: argparse.Namespace) -> None:
         draws,
         say.losses,
         lambda: time.monotonic() > until,
+        against if arguments.adversary > 0 else None,
     )
     trainer.hear()
     torch.save(network.state_dict(), arguments.work / "network.pt")
     trainer.speak(Recogniser(arguments.teacher))
     torch.save(network.state_dict(), arguments.work / "network.pt")
-    tables = exported(network, shape, prepared)
+    torch.set_default_device("cpu")
+    tables = exported(network.cpu(), shape, prepared)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(arguments.output, **tables)  # type: ignore[arg-type]
     say.line(f"{arguments.output}: {arguments.output.stat().st_size} bytes")

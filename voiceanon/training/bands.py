@@ -42,10 +42,10 @@ class Bands:
     def __init__(self, prepared: Prepared) -> None:
         torch = load("torch")
         filters = slaney_weights(_BANDS, round(2 * _HALF_RATE_HZ * _WINDOW_S))
-        self._filters = torch.from_numpy(filters.astype(np.float32))
+        self._filters = torch.as_tensor(filters.astype(np.float32))
         basis = log_power_basis(prepared.values, len(filters))
-        self._basis = torch.from_numpy(basis.T.copy())
-        self._mean, self._scale = (torch.from_numpy(x) for x in (prepared.mean, prepared.scale))
+        self._basis = torch.as_tensor(basis.T.copy())
+        self._mean, self._scale = (torch.as_tensor(x) for x in (prepared.mean, prepared.scale))
         self._hz = torch.linspace(0.0, _HALF_RATE_HZ, len(filters))
 
     def power(self, values: Any, f0_hz: Any, speech: Any) -> Any:

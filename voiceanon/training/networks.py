@@ -8,7 +8,7 @@ from typing import Any
 
 from voiceanon.checks.optional import load
 
-__all__ = ["LETTERS", "Shape", "bounded", "build", "quantised", "stack"]
+__all__ = ["LETTERS", "Shape", "bounded", "build", "convolution", "quantised", "stack"]
 
 # What a transcript may hold; the blank of connectionist temporal classification is class 0.
 LETTERS = " 'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -35,7 +35,7 @@ class Shape:
 
     levels: tuple[int, ...] = (3,) * 6
     encoder: int = 256
-    decoder: int = 192
+    decoder: int = 224
     encoder_blocks: tuple[tuple[int, int], ...] = (
         (1, 1),
         (2, 1),
@@ -64,14 +64,19 @@ def quantised(within: Any, levels: tuple[int, ...]) -> tuple[Any, Any]:
     gradient passes as if it were not.
     """
     torch = load("torch")
-    half = torch.tensor([(level - 1) / 2 for level in levels])
+    half = torch.tensor([(level - 1) / 2 for level in levels], device=within.device)
     scaled = within * half
     whole = torch.round(scaled)
     return (scaled + (whole - scaled).detach()) / half, whole
 
 
+def convolution(inputs: int, outputs: int, dilation: int, ahead: int) -> Any:
+    """Return three taps over frames, `ahead` of them in the future, as a torch module."""
+    return _convolution_class()(inputs, outputs, dilation, ahead)
+
+
 @cache
-def _stack_class() -> Any:
+def _convolution_class() -> Any:
     torch = load("torch")
     nn, functional = torch.nn, torch.nn.functional
 
@@ -89,12 +94,20 @@ def _stack_class() -> Any:
             parts = [wide[tap * self.dilation :][: len(x)] for tap in range(_TAPS)]
             return self.taps(torch.cat(parts, 1))
 
+    return Convolution
+
+
+@cache
+def _stack_class() -> Any:
+    torch = load("torch")
+    nn, functional = torch.nn, torch.nn.functional
+
     class Block(nn.Module):  # type: ignore[misc, name-defined]
         """Convolution, normalisation, rectifier, mixing of channels, added to what came in."""
 
         def __init__(self, channels: int, dilation: int, ahead: int) -> None:
             super().__init__()
-            self.wide = Convolution(channels, channels, dilation, ahead)
+            self.wide = convolution(channels, channels, dilation, ahead)
             self.norm = nn.BatchNorm1d(channels)
             self.mix = nn.Linear(channels, channels)
 
@@ -108,7 +121,7 @@ def _stack_class() -> Any:
             self, inputs: int, channels: int, outputs: int, blocks: tuple[tuple[int, int], ...]
         ) -> None:
             super().__init__()
-            self.stem = Convolution(inputs, channels, 1, 1)
+            self.stem = convolution(inputs, channels, 1, 1)
             self.blocks = nn.ModuleList([Block(channels, *block) for block in blocks])
             self.top = nn.Linear(channels, outputs)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from voiceanon.checks.phones import SILENCE
 from voiceanon.keys import Draws
-from voiceanon.privacy.drawing import permutation
+from voiceanon.privacy.drawing import permutation, uniform
 from voiceanon.training.material import (
     FAINTEST_STEP,
     LEVEL_STEP_DB,
@@ -106,32 +106,44 @@ class Prepared:
         """How many values a row has."""
         return len(self.mean)
 
-    def batches(self, frames: int, draws: Draws, *, views: int = 0) -> Iterator[Batch]:
+    def batches(
+        self, frames: int, draws: Draws, *, views: int = 0, as_recorded: float = 0.0
+    ) -> Iterator[Batch]:
         """Yield the material in drawn order, so many frames of 20 ms a batch.
 
-        The encoder hears everything in so many drawn voices; with 0, as it was recorded.
+        The encoder hears everything in so many drawn voices, of which the last is the recorded one
+        for a share of the utterances; with 0 voices, as it was recorded.
         """
         chosen: list[int] = []
         taken = 0
         for at in permutation(draws, len(self.material.utterances)).tolist():
             needed = len(self.material.utterances[at]) + GAP
             if chosen and taken + needed > frames:
-                yield self.batch(chosen, frames, draws, views=views)
+                yield self.batch(chosen, frames, draws, views=views, as_recorded=as_recorded)
                 chosen, taken = [], 0
             if needed <= frames:
                 chosen.append(at)
                 taken += needed
         if chosen:
-            yield self.batch(chosen, frames, draws, views=views)
+            yield self.batch(chosen, frames, draws, views=views, as_recorded=as_recorded)
 
     def recorded(self, index: int) -> Batch:
         """Return one utterance, all of it, as it was recorded."""
         return self.batch([index], len(self.material.utterances[index]))
 
     def batch(
-        self, chosen: list[int], frames: int, draws: Draws | None = None, *, views: int = 0
+        self,
+        chosen: list[int],
+        frames: int,
+        draws: Draws | None = None,
+        *,
+        views: int = 0,
+        as_recorded: float = 0.0,
     ) -> Batch:
-        """Return these utterances, in so many drawn voices, or as they were recorded."""
+        """Return these utterances, in so many drawn voices, or as they were recorded.
+
+        In the last voice, each is as it was recorded with this probability.
+        """
         size = ROWS_A_FRAME * (self.values + 1)
         heard = np.zeros((max(views, 1), frames, size), np.float32)
         spoken = np.zeros((frames, size), np.float32)
@@ -151,6 +163,9 @@ class Prepared:
             heard[0, at] = spoken[at]
             if draws is not None:
                 for view in range(views):
+                    if view == views - 1 and as_recorded and uniform(draws, 1)[0] < as_recorded:
+                        heard[view, at] = spoken[at]
+                        continue
                     values = self.voices.another(
                         rows[:, 3:], self.phones[index], utterance.speaker, draws
                     )

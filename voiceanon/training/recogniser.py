@@ -84,7 +84,7 @@ class Recogniser:
         self._heads = int(found.pop("num_heads"))
         self._layers = len([k for k in found if k.endswith("self_attention/linear_0/weight")])
         self._weights = {
-            k: torch.from_numpy(v.astype(np.float32)).to(self._kind)
+            k: torch.as_tensor(v.astype(np.float32)).to(self._kind)
             for k, v in found.items()
             if v.ndim > 0
         }
