@@ -279,7 +279,10 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rate
             losses = losses_of(batch)
-            loss = sum(getattr(settings, name, 1.0) * value for name, value in losses.items())
+            who = losses.get("who", 0.0)  # its pull on the units is a ratio, set by the pressure
+            loss = who + sum(
+                getattr(settings, name) * value for name, value in losses.items() if name != "who"
+            )
             optimiser.zero_grad(set_to_none=True)
             if chases:
                 chases.zero_grad(set_to_none=True)
