@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from voiceanon.audio import MAX_PEAK
 from voiceanon.errors import RecordingError
+from voiceanon.formats.decoder import decoder_errors, without_seeking
 from voiceanon.formats.facts import MAX_DURATION_S, Facts, Salvage, check_channels, check_rate
 from voiceanon.formats.flac import SampleChecksum
 from voiceanon.formats.integrity import check_extent, inspect
@@ -23,7 +23,7 @@ from voiceanon.formats.writing import STATEMENT
 if TYPE_CHECKING:
     import soundfile
 
-__all__ = ["AudioReader", "EmptyRecordingError", "decoder_errors"]
+__all__ = ["AudioReader", "EmptyRecordingError"]
 
 # What libsndfile may say a file is, once our own look at its bytes has said what it is.
 _DECODER_FORMATS = {
@@ -189,20 +189,15 @@ class AudioReader:
     def _open_decoder(self) -> soundfile.SoundFile:
         import soundfile
 
+        window = None
         if self._facts.view is not None:
             window = io.BufferedReader(Window(self._source, self._facts.view), 1 << 16)
-            with decoder_errors():
-                decoder = soundfile.SoundFile(window)
-            # After every read, soundfile seeks to where it is. In MP3 this decodes the frames
-            # before once more, and fills stderr with warnings of libmpg123 about the joint.
-            info = getattr(decoder, "_info", None)
-            if info is not None:
-                info.seekable = 0
-            return decoder
-        # By descriptor: the decoder never sees a name, so no suffix can make it guess raw audio.
-        os.lseek(self._source.descriptor, 0, os.SEEK_SET)
+        else:
+            # By descriptor: without a name, no suffix can make the decoder guess raw audio.
+            os.lseek(self._source.descriptor, 0, os.SEEK_SET)
         with decoder_errors():
-            return soundfile.SoundFile(self._source.descriptor, closefd=False)
+            decoder = soundfile.SoundFile(window or self._source.descriptor, closefd=False)
+        return without_seeking(decoder)
 
     def _rewound(self) -> soundfile.SoundFile:
         """The decoder at the first sample; opened anew for another pass, since not all can seek."""
@@ -270,18 +265,3 @@ class AudioReader:
         scaled: npt.NDArray[np.float32] = integers.T.astype(np.float32, order="C")
         scaled *= np.float32(2.0**-15 if is_16_bit else 2.0**-31)
         return scaled
-
-
-@contextmanager
-def decoder_errors() -> Iterator[None]:
-    """Make one kind of error, of one printable line, of everything a decoder can raise."""
-    import soundfile
-
-    try:
-        yield
-    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError, TypeError) as error:
-        cause = getattr(error, "error_string", None) or type(error).__name__
-        line = "".join(letter if letter.isprintable() else "?" for letter in str(cause))
-        raise RecordingError(
-            f"damaged or truncated; the decoder says: {line.strip().rstrip('.')[:120]}"
-        ) from error

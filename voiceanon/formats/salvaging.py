@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from voiceanon.errors import RecordingError
+from voiceanon.formats.decoder import decoder_errors
 from voiceanon.formats.facts import MAX_DURATION_S, Facts, Salvage
 from voiceanon.formats.flac import salvage_flac
 from voiceanon.formats.iff import salvage_aiff, salvage_au, salvage_caf
 from voiceanon.formats.integrity import check_extent
 from voiceanon.formats.mp3 import salvage_mp3
 from voiceanon.formats.ogg import salvage_ogg
-from voiceanon.formats.reading import AudioReader, EmptyRecordingError, decoder_errors
+from voiceanon.formats.reading import AudioReader, EmptyRecordingError
 from voiceanon.formats.riff import salvage_rf64, salvage_w64, salvage_wav
 from voiceanon.formats.sniff import identify
 from voiceanon.formats.source import ChangedError, Source
