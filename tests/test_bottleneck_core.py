@@ -83,6 +83,27 @@ def test_units_are_those_of_the_network_in_numpy() -> None:
     assert len(np.unique(frames[:, :3], axis=0)) > 3
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.6])
+@pytest.mark.parametrize("seconds", [0.4, 3.0])
+def test_how_high_a_voice_is_does_not_show_in_its_pitch(factor: float, seconds: float) -> None:
+    clip, rate = sounds.clip(sounds.clip_names()[0])
+    profiler = Profiler(rate)
+    profiler.process(clip[rate : rate + round(seconds * rate)])
+    profiler.finish()
+    rows = profiler.remembered[0]
+    moved = rows.copy()
+    moved[:, 0] *= factor
+
+    def pitch(rows: np.ndarray) -> np.ndarray:
+        profile = _engine.SpeakerProfile(engine_model())
+        profile.update(rows)
+        described = whole_removal(profile.state()).process(rows)
+        return described[described[:, 0] > 0, 1]
+
+    assert len(pitch(rows)) > 20
+    np.testing.assert_allclose(pitch(moved), pitch(rows), atol=1e-3)
+
+
 def test_an_accent_moves_every_place_before_it_is_rounded() -> None:
     arrays, rows = random_tables(pauses=False), rows_of(2.0)
     model = make_bottleneck_model(arrays)

@@ -151,6 +151,8 @@ def test_a_template_is_whole_before_it_is_used_and_does_not_change_after() -> No
     [
         ({"residual": 1.5}, "residual"),
         ({"residual": float("nan")}, "residual"),
+        ({"pitch_prior_frames": -1.0}, "weight of the template"),
+        ({"pitch_prior_frames": float("nan")}, "weight of the template"),
         ({"pitch_levels": -1}, "0 or more"),
         ({"detail_order": -1}, "0 or more"),
         ({"value_step": 1e-38}, "grid of values"),

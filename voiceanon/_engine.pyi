@@ -134,6 +134,7 @@ class SpeakerRemoval(metaclass=_Pybind11Type):
         profile_state: _Float64 | None,
         *,
         residual: float,
+        pitch_prior_frames: float = ...,
         pitch_levels: int,
         detail_order: int,
         value_step: float,

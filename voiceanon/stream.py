@@ -29,7 +29,7 @@ from voiceanon.turns import OneThread, in_turn
 __all__ = ["Hearing", "Labels", "Stream"]
 
 _VALUE_STEP = 0.125
-_ROWS_AT_ONCE = 200
+_ROWS_AT_ONCE = 800
 
 Float32 = npt.NDArray[np.float32]
 

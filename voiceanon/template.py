@@ -42,13 +42,22 @@ def basis() -> npt.NDArray[np.float32]:
 def whole_removal(state: npt.NDArray[np.float64] | None) -> _engine.SpeakerRemoval:
     """Return a removal that takes the speaker out and keeps all detail: what a bottleneck hears.
 
+    The mean of pitch is the recording's alone: a mean that leans to the template's would leave
+    low voices below it and high ones above, which tells sex.
+
     Parameters
     ----------
     state : ndarray of float64, optional
         Of a profile; without it the removal adapts.
     """
     return _engine.SpeakerRemoval(
-        engine_model(), state, residual=1.0, pitch_levels=0, detail_order=0, value_step=0.0
+        engine_model(),
+        state,
+        residual=1.0,
+        pitch_prior_frames=0.0,
+        pitch_levels=0,
+        detail_order=0,
+        value_step=0.0,
     )
 
 

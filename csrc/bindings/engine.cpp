@@ -250,9 +250,10 @@ void bind_profile(py::module_& module) {
 void bind_removal(py::module_& module) {
   py::class_<SpeakerRemoval>(module, "SpeakerRemoval", "Analysis rows in, speaker-free description rows out.")
       .def(py::init([](std::shared_ptr<TemplateModel> model, const std::optional<StateArray>& profile_state, float residual,
-                       int pitch_levels, int detail_order, float value_step) {
+                       float pitch_prior_frames, int pitch_levels, int detail_order, float value_step) {
              voiceanon::RemovalSettings settings;
              settings.profile = profile_settings(residual);
+             settings.profile.pitch_prior_frames = pitch_prior_frames;
              settings.adapting = !profile_state.has_value();
              settings.pitch_levels = pitch_levels;
              settings.detail_order = detail_order;
@@ -261,7 +262,8 @@ void bind_removal(py::module_& module) {
              if (profile_state) removal.profile().set_state(to_doubles(*profile_state));
              return removal;
            }),
-           py::arg("model"), py::arg("profile_state"), py::kw_only(), py::arg("residual"), py::arg("pitch_levels"),
+           py::arg("model"), py::arg("profile_state"), py::kw_only(), py::arg("residual"),
+           py::arg("pitch_prior_frames") = voiceanon::ProfileSettings{}.pitch_prior_frames, py::arg("pitch_levels"),
            py::arg("detail_order"), py::arg("value_step"))
       .def_property_readonly("description_size", &SpeakerRemoval::description_size)
       .def("reset", &SpeakerRemoval::reset)

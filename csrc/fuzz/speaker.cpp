@@ -43,6 +43,7 @@ std::shared_ptr<TemplateModel> template_from(fuzz::Input& in) {
 RemovalSettings settings_from(fuzz::Input& in) {
   RemovalSettings settings;
   settings.profile.residual = in.flag() ? 0.3f : in.within(1.0f);
+  settings.profile.pitch_prior_frames = in.flag() ? 0.0f : in.within(100.0f);
   settings.adapting = in.flag();
   settings.pitch_levels = in.upto(300) - 2;
   settings.detail_order = in.upto(20) - 2;

@@ -13,7 +13,6 @@ constexpr float kVoicedRangeDb = 40.0f;    // quieter voiced frames are decays, 
 constexpr float kUnvoicedRangeDb = 32.0f;  // quieter unvoiced frames are background
 constexpr double kFirstRefresh = 40.0, kRefreshGrowth = 1.6;
 constexpr std::int64_t kRowsPerVote = 4;
-constexpr double kPitchPriorFrames = 30.0;
 constexpr float kSmallestLogF0Deviation = 0.06f;
 constexpr float kPitchRange = 2.5f;        // deviations
 
@@ -122,11 +121,12 @@ void SpeakerProfile::update(const float* row) {
 void SpeakerProfile::refresh() {
   const double voiced = kinds_[kVoiced].count;
   active_level_db_ = voiced > 0.0 ? static_cast<float>(10.0 * std::log10(power_sum_ / voiced)) : loudest_db_;
-  const double n = voiced + kPitchPriorFrames;
-  const double mean = (log_f0_sum_ + kPitchPriorFrames * model_->log_f0_mean) / n;
-  const double prior_variance = static_cast<double>(model_->log_f0_deviation) * model_->log_f0_deviation;
+  const double prior = static_cast<double>(settings_.pitch_prior_frames), n = voiced + prior;
+  const double prior_mean = static_cast<double>(model_->log_f0_mean), prior_deviation = static_cast<double>(model_->log_f0_deviation);
+  const double mean = n > 0.0 ? (log_f0_sum_ + prior * prior_mean) / n : prior_mean;
   const double own_mean = voiced > 0.0 ? log_f0_sum_ / voiced : mean;
-  const double variance = ((log_f0_squares_ - voiced * own_mean * own_mean) + kPitchPriorFrames * prior_variance) / n;
+  const double prior_variance = prior_deviation * prior_deviation;
+  const double variance = n > 0.0 ? ((log_f0_squares_ - voiced * own_mean * own_mean) + prior * prior_variance) / n : prior_variance;
   log_f0_mean_ = static_cast<float>(mean);
   log_f0_deviation_ = std::max(kSmallestLogF0Deviation, static_cast<float>(std::sqrt(std::max(variance, 0.0))));
   choose_warp();

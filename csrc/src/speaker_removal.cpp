@@ -10,6 +10,7 @@ namespace {
 
 constexpr float kPitchSpan = 5.0f;  // deviations from the lowest to the highest level
 constexpr float kSilentDb = -190.0f;
+constexpr float kMostPriorFrames = 1e6f;
 constexpr float kFinestStep = 0.001f, kCoarsestStep = 100.0f;
 
 float on_grid(float value, float step) { return step > 0.0f ? step * std::nearbyint(value / step) : value; }
@@ -19,6 +20,9 @@ float on_grid(float value, float step) { return step > 0.0f ? step * std::nearby
 SpeakerRemoval::SpeakerRemoval(std::shared_ptr<const TemplateModel> model, const RemovalSettings& settings)
     : model_(model), settings_(settings), profile_(std::move(model), settings.profile) {
   if (!(settings.profile.residual >= 0.0f && settings.profile.residual <= 1.0f)) throw std::invalid_argument("residual is a share, 0 to 1");
+  if (!(settings.profile.pitch_prior_frames >= 0.0f && settings.profile.pitch_prior_frames <= kMostPriorFrames)) {
+    throw std::invalid_argument("the weight of the template's pitch is 0 to 1,000,000 frames");
+  }
   if (settings.pitch_levels < 0 || settings.detail_order < 0) throw std::invalid_argument("levels and order are 0 or more");
   if (settings.value_step != 0.0f && !(settings.value_step >= kFinestStep && settings.value_step <= kCoarsestStep)) {
     throw std::invalid_argument("the grid of values is 0 or within 0.001 to 100 deviations");

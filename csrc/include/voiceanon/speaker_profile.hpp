@@ -17,6 +17,7 @@ struct ProfileSettings {
   float prior_frames = 60.0f;   // weight of the template in means and variances
   float relevance = 20.0f;      // weight of the template in the place of a kind of sound (MAP adaptation, Reynolds 2000)
   float residual = 1.0f;        // share of a frame's detail around its kind of sound that is kept
+  float pitch_prior_frames = 30.0f;  // weight of the template in mean and deviation of log f0; what they lean to it tells sex
 };
 
 class SpeakerProfile {
