@@ -42,8 +42,8 @@ def basis() -> npt.NDArray[np.float32]:
 def whole_removal(state: npt.NDArray[np.float64] | None) -> _engine.SpeakerRemoval:
     """Return a removal that takes the speaker out and keeps all detail: what a bottleneck hears.
 
-    The mean of pitch is the recording's alone: a mean that leans to the template's would leave
-    low voices below it and high ones above, which tells sex.
+    Mean and deviation of pitch are the recording's alone: a mean that leans to the template's would
+    leave low voices below it and high ones above, which tells sex.
 
     Parameters
     ----------

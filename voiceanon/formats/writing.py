@@ -223,8 +223,7 @@ class AudioWriter:
         crc = frames = 0
         descriptor = os.open(self._file.temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            with soundfile.SoundFile(descriptor, closefd=False) as again:
-                without_seeking(again)
+            with without_seeking(soundfile.SoundFile(descriptor, closefd=False)) as again:
                 same = (again.samplerate, again.channels) == (self.rate, self.channels)
                 same = same and again.comment == STATEMENT
                 while frames < self.frames:
