@@ -6,7 +6,8 @@ SPEECH is cut into clips of ten seconds, which both recipes speak at several str
 `voiceanon.detect` hears the outputs through codecs, other rates and levels, and noise. False alarms
 are counted on SPEECH and OTHERS themselves, on McAdams and unmarked outputs of them, on noise and
 on chords, with 8000 keys that marked none of them. Whisper's word errors, DNSMOS and the gate
-compare outputs with and without the mark. `--parts` measures some of it and keeps the rest.
+compare outputs with and without the mark; how far other draws of voices move the same means stands
+beside. `--parts` measures some of it and keeps the rest.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ from voiceanon.marking.pattern import BANDS, CELLS, PERIOD_ROWS, PUBLIC_KEY, ROW
 from voiceanon.privacy.corpora import read_corpus
 from voiceanon.privacy.drawing import permutation
 
-STRENGTHS_DB = (0.4, 0.6, 1.0)
+STRENGTHS_DB = (0.3, 0.4, 0.6)
 OWN_DB = Recipe.named("template").mark_db
 DECOYS = 8000
+DRAWS = 5  # of voices without a mark, of the same recordings
 
 
 def in_time(pool: ProcessPoolExecutor, work: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
@@ -275,8 +277,7 @@ def quality(
     speech: Path, count: int, whisper: str, pool: ProcessPoolExecutor
 ) -> list[dict[str, Any]]:
     """Return means with and without the mark, and of the paired differences."""
-    said = [r for r in read_corpus(speech).recordings if r.text and (r.duration_s or 9) <= 15]
-    chosen = said[:: max(1, len(said) // count)][:count]
+    chosen = _chosen(speech, count)
     jobs = [(r.path, r.text, recipe, whisper) for r in chosen for recipe in RECIPES]
     rows = [row for some in in_time(pool, quality_of, jobs) for row in some]
     table = []
@@ -311,6 +312,44 @@ def quality(
                 ]
             table.append(line)
     return table
+
+
+def in_other_draws(job: tuple[Path, str]) -> dict[str, Any]:
+    """Return the naturalness of one recording without a mark, in several draws of its voice."""
+    path, recipe = job
+    import soundfile
+
+    samples, _ = soundfile.read(path, dtype="float32")
+    scores: dict[str, list[float]] = defaultdict(list)
+    for k in range(DRAWS):
+        made = spoken(Clip(f"{path.stem} draw {k}", "", samples), recipe, 0.0)
+        for predictor in _predictors():
+            for name, score in predictor.scores(made).items():
+                scores[name].append(score)
+    return {"recipe": recipe, "scores": scores}
+
+
+def draws_apart(speech: Path, count: int, pool: ProcessPoolExecutor) -> list[dict[str, Any]]:
+    """Return how far the mean over the same recordings moves from draw to draw of their voices."""
+    jobs = [(one.path, recipe) for one in _chosen(speech, count) for recipe in RECIPES]
+    rows = in_time(pool, in_other_draws, jobs)
+    table = []
+    for recipe in RECIPES:
+        some = [row["scores"] for row in rows if row["recipe"] == recipe]
+        line: dict[str, Any] = {"recipe": recipe, "recordings": len(some), "draws": DRAWS}
+        for name in ("dnsmos", "distillmos"):
+            means = np.mean([scores[name] for scores in some if scores.get(name)], axis=0)
+            line |= {
+                f"{name}_means": means.tolist(),
+                f"{name}_deviation": float(np.std(means, ddof=1)),
+            }
+        table.append(line)
+    return table
+
+
+def _chosen(speech: Path, count: int) -> list[Any]:
+    said = [r for r in read_corpus(speech).recordings if r.text and (r.duration_s or 9) <= 15]
+    return said[:: max(1, len(said) // count)][:count]
 
 
 def _interval(values: list[float]) -> list[float]:
@@ -350,7 +389,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=80, help="for words and naturalness")
     parser.add_argument("--minutes", type=float, default=math.inf, help="for each part")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--parts", default="detection,alarms,quality,cost")
+    parser.add_argument("--parts", default="detection,alarms,quality,draws,cost")
     arguments = parser.parse_args()
     parts = arguments.parts.split(",")
     clips = clips_of(arguments.speech)
@@ -373,6 +412,8 @@ def main() -> None:
             found["quality"] = quality(
                 arguments.speech, arguments.recordings, arguments.whisper, pool
             )
+        if "draws" in parts:
+            found["draws"] = draws_apart(arguments.speech, arguments.recordings, pool)
         if "cost" in parts:
             found["cost"] = cost(clips)
     arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -128,7 +128,7 @@ class Recipe:
     level_dbfs: float = _between(-26.0, -60.0, -10.0)
     time_warp: float = _between(0.0, 0.0, 0.2)
     noise_gate_db: float = _between(-50.0, -120.0, 0.0)
-    mark_db: float = _between(0.8, 0.0, 3.0)
+    mark_db: float = _between(0.5, 0.0, 3.0)
     check_agreement: float = _between(0.85, 0.0, 1.0)
     check_lost_s_per_min: float = _between(0.25, 0.05, 30.0)
     check_redraws: int = _between(2, 0, 20)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from voiceanon.marking.pattern import BANDS, ROW_S, band_shapes
+from voiceanon.marking.network import mark_network
+from voiceanon.marking.pattern import ROW_S, band_shapes
 
-__all__ = ["HEARD_HZ", "HOP", "evidence", "kernel", "levels_db"]
+__all__ = ["HEARD_HZ", "HOP", "evidence", "levels_db"]
 
 HEARD_HZ = 8000
 HOP = round(ROW_S * HEARD_HZ)
 _WINDOW = 256  # 32 ms
 _FFT = 512
-_PATH = Path(__file__).parents[1] / "models" / "mark.npz"
 
 # What is softer than this below the loudest row counts as silence, 55 dB.
 _SILENT = 10.0**-5.5
@@ -31,7 +30,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 def evidence(samples: npt.NDArray[Any]) -> Float64:
-    """Return how much louder than expected each band is in each row, limited to ±1.
+    """Return how surely each band is louder, or softer, than the speech around it would have it.
 
     Parameters
     ----------
@@ -45,18 +44,12 @@ def evidence(samples: npt.NDArray[Any]) -> Float64:
 
     Notes
     -----
-    A linear filter over ±60 ms and two bands either way predicts the mark from levels: it was
-    fitted on marked synthetic speech (``models/mark.md``), so it takes out what neighbouring cells
-    tell of the speech. Limiting keeps single loud errors from deciding.
+    A small network trained for the detector's score (``models/mark.md``) hears ±80 ms and four
+    bands either way: it takes out what neighbouring cells tell of the speech, and trusts those
+    places most where speech can be foretold.
     """
     level, weight = levels_db(samples)
-    heard = filtered(level, kernel())
-    weight_sum = weight.sum(axis=0)
-    if not weight_sum.all():
-        return np.zeros_like(heard)
-    spread = np.sqrt((weight * heard**2).sum(axis=0) / weight_sum)
-    limited: Float64 = weight * np.tanh(heard / np.maximum(spread, 1e-12))
-    return limited
+    return np.where(weight > 0.0, mark_network()(level, weight), 0.0)
 
 
 def levels_db(samples: npt.NDArray[Any]) -> tuple[Float64, Float64]:
@@ -83,39 +76,6 @@ def levels_db(samples: npt.NDArray[Any]) -> tuple[Float64, Float64]:
     smooth = _running_mean(power, _LEVEL_ROWS)
     weight: Float64 = np.sqrt(smooth / (smooth + added + 2.0 * noise))
     return level, weight
-
-
-def filtered(level: Float64, taps: Float64) -> Float64:
-    """Return levels through a filter over rows and bands; beyond the ends they stay as they are.
-
-    Parameters
-    ----------
-    level : ndarray of float64, shape (t, BANDS)
-        In dB.
-    taps : ndarray of float64, shape (2 * reach + 1, 2 * bands_reach + 1, BANDS)
-        For each band, rows from `reach` before to `reach` after, and neighbours.
-
-    Returns
-    -------
-    ndarray of float64, shape (t, BANDS)
-    """
-    reach, across = taps.shape[0] // 2, taps.shape[1] // 2
-    padded = np.pad(level, ((reach, reach), (0, 0)), mode="edge")
-    padded = np.pad(padded, ((0, 0), (across, across)))
-    heard = np.zeros_like(level)
-    for row in range(taps.shape[0]):
-        for band in range(taps.shape[1]):
-            part = padded[row : row + len(level), band : band + BANDS]
-            heard += taps[row, band] * part
-    return heard
-
-
-@cache
-def kernel() -> Float64:
-    """Return the filter of ``models/mark.npz``."""
-    with np.load(_PATH, allow_pickle=False) as archive:
-        taps: Float64 = archive["taps"].astype(np.float64)
-    return taps
 
 
 @cache
