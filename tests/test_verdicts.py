@@ -365,6 +365,12 @@ def test_copies_are_looked_for_in_every_original(monkeypatch) -> None:
     (found,) = measures.copies(pair(), ["a"], LIMITS)
     assert found.verdict is FAIL
     assert found.reason.startswith("0 % of it copies")
+    # What is copied just enough counts; an original without an audible stretch is none.
+    found_in |= {"c": np.zeros(0), "d": np.repeat([measures.COPY_CORRELATION, 0.2], [254, 746])}
+    (found,) = measures.copies(pair(), ["c", "d"], LIMITS)
+    assert found.reason.startswith("25 % of it copies")
+    (found,) = measures.copies(pair(), ["c"], LIMITS)
+    assert (found.value, found.verdict) == (0.0, PASS)
     (found,) = measures.copies(pair(anonymized=np.zeros(9, np.float32)), ["a"], LIMITS)
     assert (found.value, found.verdict) == (None, NOT)
     assert found.reason == "the output is silent"
