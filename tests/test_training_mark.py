@@ -19,16 +19,6 @@ from voiceanon.recipe import Recipe
 torch = pytest.importorskip("torch")
 
 
-def network_of(tables) -> MarkNetwork:
-    arrays = fit_mark.arrays_of(tables)
-    layers = range(len(DILATIONS))
-    return MarkNetwork(
-        taps=tuple(arrays[f"taps_{k}"].astype(np.float32) for k in layers),
-        biases=tuple(arrays[f"biases_{k}"].astype(np.float32) for k in layers),
-        weights=arrays["weights"].astype(np.float32),
-    )
-
-
 def heard_clips() -> list[fit_mark.Heard]:
     """Return two bundled recordings, marked strongly and heard in every way."""
     recipe = Recipe(name="strong", mark_db=3.0)
@@ -52,7 +42,7 @@ def test_what_is_trained_is_what_the_detector_runs() -> None:
     level, weight = 8.0 * drawn.normal(size=(40, BANDS)), drawn.uniform(size=(40, BANDS))
     inputs = torch.from_numpy(fit_mark.inputs_of(level, weight)[None])
     made = fit_mark.evidence_of(torch, tables, inputs)[0].detach().numpy()
-    heard = network_of(tables)(level, weight)
+    heard = MarkNetwork.of(fit_mark.arrays_of(tables))(level, weight)
     # Tables are stored in half precision.
     np.testing.assert_allclose(heard, made, atol=5e-3 * np.abs(made).max())
 

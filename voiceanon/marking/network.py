@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,6 +44,16 @@ class MarkNetwork:
     taps: tuple[Float32, ...]
     biases: tuple[Float32, ...]
     weights: Float32
+
+    @classmethod
+    def of(cls, tables: Mapping[str, npt.NDArray[np.floating]]) -> MarkNetwork:
+        """Return the network of tables that are named as in ``models/mark.npz``."""
+        layers = range(len(DILATIONS))
+        return cls(
+            taps=tuple(tables[f"taps_{k}"].astype(np.float32) for k in layers),
+            biases=tuple(tables[f"biases_{k}"].astype(np.float32) for k in layers),
+            weights=tables["weights"].astype(np.float32),
+        )
 
     def __call__(self, level: Float64, weight: Float64) -> Float64:
         """Return the evidence in every row and band, without a limit.
@@ -94,10 +105,4 @@ def _surroundings(values: Float32, reach: int, across: int, apart: int) -> Float
 def mark_network() -> MarkNetwork:
     """Return the network of ``models/mark.npz``."""
     with np.load(_PATH, allow_pickle=False) as archive:
-        tables = {name: archive[name].astype(np.float32) for name in archive.files}
-    layers = range(len(DILATIONS))
-    return MarkNetwork(
-        taps=tuple(tables[f"taps_{k}"] for k in layers),
-        biases=tuple(tables[f"biases_{k}"] for k in layers),
-        weights=tables["weights"],
-    )
+        return MarkNetwork.of(archive)
