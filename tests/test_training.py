@@ -242,6 +242,38 @@ def test_it_learns_and_the_core_speaks_what_was_learned() -> None:
 
 
 @needs_torch
+def test_what_an_ablation_leaves_out_is_neither_computed_nor_heard() -> None:
+    pytest.importorskip("torch")
+    from voiceanon.training.adversary import adversary
+    from voiceanon.training.learning import Learning, Trainer
+    from voiceanon.training.networks import LETTERS, Shape, build
+
+    class NobodyListens:
+        def hear(self, bands: Any) -> list[Any]:
+            raise AssertionError("asked")
+
+    shape = Shape(levels=(3, 3), encoder=16, decoder=16, encoder_blocks=((1, 1),), voices=4)
+    network = build(shape, values=25, read=16 + 1 + len(LETTERS) + 3, speakers=6, seed=3)
+    seen: dict[str, float] = {}
+    settings = Learning(hearing=20, speaking=20, batch_s=9.0, perturbed=False, heard=0.0)
+    trainer = Trainer(
+        network,
+        shape.levels,
+        prepared_clips(),
+        settings,
+        Draws(bytes(32), "learn"),
+        lambda _done, means: seen.update(means),
+        against=adversary(2, 3, 6),
+    )
+    trainer.hear()
+    first = dict(seen)
+    trainer.speak(NobodyListens())
+    assert set(first) == {"teaching", "phones", "letters", "pause", "who"}
+    assert set(seen) == {*first, "sounds", "change", "voicing"}
+    assert seen["teaching"] < first["teaching"]
+
+
+@needs_torch
 def test_the_same_seed_draws_the_same_weights() -> None:
     pytest.importorskip("torch")
     from voiceanon.training.networks import Shape, build

@@ -51,6 +51,18 @@ def main() -> int:
         help="how hard units are kept from telling who speaks, by what words weigh; 0 for not",
     )
     parser.add_argument(
+        "--as-recorded",
+        action="store_true",
+        help="hear recordings in their own voices alone; to see what other voices bring",
+    )
+    parser.add_argument(
+        "--heard",
+        type=float,
+        default=Learning.heard,
+        help="weight of what a recogniser hears in what is spoken; 0 saves most of the time",
+    )
+    parser.add_argument("--batch", type=float, default=Learning.batch_s, help="seconds a batch")
+    parser.add_argument(
         "--start", type=Path, help="network.pt of an earlier run's --work, to go on from"
     )
     parser.add_argument("--device", default="cpu", help="where torch trains, as cuda")
@@ -90,6 +102,9 @@ def _train(arguments: argparse.Namespace) -> None:
     settings = Learning(
         hearing=arguments.hearing,
         speaking=arguments.speaking,
+        batch_s=arguments.batch,
+        heard=arguments.heard,
+        perturbed=not arguments.as_recorded,
         accent=arguments.accent,
         adversary=arguments.adversary,
     )

@@ -64,8 +64,10 @@ class Learning:
     hearing, speaking : float
         Passes over the whole material of the encoder alone, and then of all.
     batch_s : float
-        Speech in a batch, in seconds; the encoder hears it in two voices, the second often the
-        recorded one.
+        Speech in a batch, in seconds.
+    perturbed : bool
+        Whether the encoder hears everything in two voices at once, other people's or, the second
+        and often, the recorded one; otherwise only as it was recorded.
     learning_rate : float
         The highest, of AdamW; it warms up over 200 steps and falls along half a cosine.
     teaching, letters, phones, pause, same : float
@@ -81,12 +83,13 @@ class Learning:
     sounds, change, voicing, heard : float
         Weights of the losses of what is spoken: its values, how they change from row to row, which
         rows are voiced, and how far from the recording a recogniser hears it: words count, not
-        distances.
+        distances. With `heard` 0 it is not asked.
     """
 
     hearing: float = 13.0
     speaking: float = 22.0
     batch_s: float = 240.0
+    perturbed: bool = True
     learning_rate: float = 1.5e-3
     teaching: float = 0.5
     letters: float = 0.3
@@ -138,7 +141,8 @@ class Trainer:
     def hear(self) -> None:
         """Train the encoder, and the reader that tells whether its units hold the words.
 
-        Units learn from words alone, and from one sentence in two voices being the same units.
+        Units learn from words alone, and from one sentence in two voices being the same units, if
+        there are two.
         """
         drawn = Draws(self.draws.bytes(32), "digits")
         pressure = Pressure(self.settings.adversary)
@@ -173,24 +177,18 @@ class Trainer:
             rows = [x.float().reshape(4 * len(weight), -1) for x in (made, spoken)]
             row_weight = weight.expand(-1, 4).reshape(-1)
             found = heard.losses | speaking(rows[0], rows[1], row_weight, important)
-            f0 = voice_f0(
-                rows[1][:, 0] > 0.5, torch.as_tensor(batch.pitch), _voice_hz(torch, batch, drawn)
-            )
-            power = [
-                bands.power(x[:, 1:].clamp(-_LARGEST_VALUE, _LARGEST_VALUE), f0, speaks)
-                for x, speaks in zip(rows, (heard.speaks, (pause < _PAUSE).float()), strict=True)
-            ]
-            made_bands, spoken_bands = (
-                x.reshape(len(x), self._windows, -1).transpose(0, 1) for x in power
-            )
-            top = spoken_bands.amax((1, 2), keepdim=True)
-            with torch.no_grad():
-                right = listener.hear(scaled(spoken_bands, top))
-            found["heard"] = hearing_apart(
-                listener.hear(scaled(made_bands, top)),
-                right,
-                weight.reshape(self._windows, -1, 1),
-            )
+            if self.settings.heard > 0:
+                f0 = voice_f0(
+                    rows[1][:, 0] > 0.5,
+                    torch.as_tensor(batch.pitch),
+                    _voice_hz(torch, batch, drawn),
+                )
+                audible = (heard.speaks, (pause < _PAUSE).float())
+                power = [
+                    bands.power(x[:, 1:].clamp(-_LARGEST_VALUE, _LARGEST_VALUE), f0, speaks)
+                    for x, speaks in zip(rows, audible, strict=True)
+                ]
+                found["heard"] = self._misheard(listener, power, weight)
             return found
 
         self._descend(
@@ -198,6 +196,19 @@ class Trainer:
             self.settings.speaking,
             _SPEAKING_RATE * self.settings.learning_rate,
             losses,
+        )
+
+    def _misheard(self, listener: Listener, power: list[Any], weight: Any) -> Any:
+        """How far from the bands to be spoken, the last, a recogniser hears those made."""
+        torch = load("torch")
+        made_bands, spoken_bands = (
+            x.reshape(len(x), self._windows, -1).transpose(0, 1) for x in power
+        )
+        top = spoken_bands.amax((1, 2), keepdim=True)
+        with torch.no_grad():
+            right = listener.hear(scaled(spoken_bands, top))
+        return hearing_apart(
+            listener.hear(scaled(made_bands, top)), right, weight.reshape(self._windows, -1, 1)
         )
 
     @property
@@ -230,7 +241,7 @@ class Trainer:
                 for place, is_speech in zip(said, speaks, strict=True)
             ]
             shown = codes[-1] if self.against is None else pressure.read(codes[-1])
-            read = [network.reader(code, mask).float() for code in (codes[0], shown)]
+            read = [network.reader(code, mask).float() for code in (*codes[:-1], shown)]
         features = self.prepared.features
         views = [
             reading(part, teacher, phones, weight, features)
@@ -239,8 +250,9 @@ class Trainer:
             for part, one in zip(read, silent, strict=True)
         ]
         found = {name: sum(view[name] for view in views) / len(views) for name in views[0]}
-        apart = ((places[0] - places[1]) ** 2).mean(1)
-        found["same"] = (apart * speaks[0][:, 0]).sum() / weight.sum()
+        if len(places) > 1:
+            apart = ((places[0] - places[1]) ** 2).mean(1)
+            found["same"] = (apart * speaks[0][:, 0]).sum() / weight.sum()
         if self.against is not None:
             with torch.autocast(weight.device.type, torch.bfloat16):
                 found["who"] = who_loss(
@@ -261,7 +273,10 @@ class Trainer:
         batches = _ahead(
             _passes(
                 lambda: prepared.batches(
-                    frames, self.draws, views=_VIEWS, as_recorded=_AS_RECORDED_SHARE
+                    frames,
+                    self.draws,
+                    views=_VIEWS if settings.perturbed else 0,
+                    as_recorded=_AS_RECORDED_SHARE,
                 )
             )
         )
