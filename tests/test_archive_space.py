@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -164,6 +165,47 @@ def test_a_plan_is_refused_if_outputs_have_no_room_to_wait(disks, voiceanon, tmp
         code, out, _ = voiceanon(*arguments, "--pack", "tar")
         assert code == 0
         assert "of which wait" in out
+
+
+def test_a_plan_is_refused_if_what_is_copied_to_be_read_has_no_room(disks, voiceanon, tmp_path):
+    source = make_recordings(tmp_path / "in", 2, seconds=0.6)
+    packed = [path for path in sorted(source.iterdir()) if path.is_file()]
+    with tarfile.open(source / "set.tar", "w") as archive:
+        for path in packed:
+            archive.add(path, path.name)
+    largest = max(path.stat().st_size for path in packed)
+    for path in packed:
+        path.unlink()
+    arguments = ["archive", "plan", source, tmp_path / "out", "--no-check", "--pack", "none"]
+    disks.runs = largest * os.cpu_count() - 1
+    code, _, err = voiceanon(*arguments)
+    assert code == 6
+    assert "run's folder" in err
+    disks.runs += 1
+    code, out, _ = voiceanon(*arguments)
+    assert code == 0
+    assert "copies to read" in out
+
+
+@hypothesis.given(
+    files=st.lists(st.integers(1, 99), max_size=3),
+    members=st.lists(st.integers(1, 99), max_size=3),
+    objects=st.lists(st.integers(1, 99), max_size=3),
+)
+def test_the_largest_copy_is_of_a_member_or_an_object(tmp_path_factory, files, members, objects):
+    found = [recording(f"{at}.wav", size=size) for at, size in enumerate(files)]
+    found += [
+        recording(f"m{at}", source=f"/in/a.tar::m{at}", size=size, offset=512)
+        for at, size in enumerate(members)
+    ]
+    found += [
+        recording(f"o{at}", source=f"s3://bucket/o{at}", size=size, etag="e")
+        for at, size in enumerate(objects)
+    ]
+    path = tmp_path_factory.mktemp("copied") / "manifest"
+    with Manifest.write(path, found, KEY, keep_names=False) as manifest:
+        assert manifest.largest(copied=True) == max(members + objects, default=0)
+        assert manifest.largest() == max(files + members + objects, default=0)
 
 
 @pytest.mark.parametrize(

@@ -243,9 +243,14 @@ class Manifest:
         )
         return [size for (size,) in self._rows(query, count)]
 
-    def largest(self) -> int:
-        """Bytes of the largest recording; 0 if there is none."""
-        ((size,),) = self._rows("SELECT ifnull(max(size), 0) FROM entries")
+    def largest(self, *, copied: bool = False) -> int:
+        """Bytes of the largest recording, or of those that must be copied to be read; 0 if none."""
+        query = (
+            "SELECT ifnull(max(size), 0) FROM entries WHERE at >= 0 OR etag != ''"
+            if copied
+            else "SELECT ifnull(max(size), 0) FROM entries"
+        )
+        ((size,),) = self._rows(query)
         return int(size)
 
     def left_out(self) -> Iterator[LeftOut]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +52,9 @@ class Estimate:
     waiting_bytes : int
         How many of those lie in the run's own folder at once: outputs of two tar files, one of
         which is being made, and for a bucket what is being put there.
+    copied_bytes : int
+        Recordings that lie there at once to be read: the largest of those in tar files and buckets,
+        for each processor of this machine.
     """
 
     recordings: int
@@ -59,6 +63,7 @@ class Estimate:
     core_hours: float
     output_bytes: int
     waiting_bytes: int = 0
+    copied_bytes: int = 0
 
 
 def estimate(
@@ -117,6 +122,7 @@ def estimate(
         worked_s / max(heard_s, 1e-9) * all_channels_s / 3600,
         round(output_bytes),
         round(output_bytes * _waiting(manifest, settings) / max(manifest.bytes, 1)),
+        manifest.largest(copied=True) * (os.cpu_count() or 1),
     )
 
 

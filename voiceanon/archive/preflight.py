@@ -83,7 +83,7 @@ def check_space(
     output_bytes : int
         What the outputs are expected to take.
     waiting_bytes : int
-        How many of those are in the run's folder at once.
+        What is in the run's folder at once.
 
     Raises
     ------

@@ -263,7 +263,8 @@ def _planned(
                 _refuse_taken(manifest, settings)
             taken, problem = estimate_apart(manifest, folder.manifest, settings, folder.path)
             facts = {"tars": sum(1 for _ in manifest.tars())} if manifest.has_tars else {}
-        check_space(settings, kept_at, taken.output_bytes, taken.waiting_bytes)
+        own_bytes = taken.waiting_bytes + taken.copied_bytes
+        check_space(settings, kept_at, taken.output_bytes, own_bytes)
         if folder.path == kept_at:
             claim(settings, folder.path)
     except BaseException:
@@ -303,7 +304,7 @@ def _refuse_taken(manifest: Manifest, settings: RunSettings) -> None:
 
 
 def _show(facts: dict[str, Any], dry_run: bool) -> None:
-    waiting = facts["waiting_bytes"]
+    waiting, copied = facts["waiting_bytes"], facts["copied_bytes"]
     show_facts(
         {
             "recordings": f"{facts['recordings']:,}",
@@ -313,6 +314,7 @@ def _show(facts: dict[str, Any], dry_run: bool) -> None:
             "work": f"{facts['core_hours']:.2f} hours of one core",
             "outputs": f"{facts['output_bytes'] / 1e9:.2f} GB",
             **({"of which wait": f"{waiting / 1e9:.2f} GB in the run's folder"} if waiting else {}),
+            **({"copies to read": f"{copied / 1e9:.2f} GB in the run's folder"} if copied else {}),
             **({"tar files": f"{facts['tars']:,}"} if "tars" in facts else {}),
         }
     )
