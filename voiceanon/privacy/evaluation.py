@@ -228,25 +228,15 @@ class _Run:
             self._attackers_options() | {"keeps_the_voice": variant.keeps_the_voice},
         )
         collected.sounds("trial")
-        recipe = variant.recipe
         found: dict[str, Any] = {
-            "name": variant.name,
-            "kind": variant.kind,
-            "label": variant.label,
-            "recipe": None
-            if recipe is None
-            else {
-                "name": recipe.name,
-                "version": recipe.version,
-                "hash": recipe.hash,
-                "settings": recipe.settings(),
-            },
+            **variant.facts,
             "privacy": self._privacy(variant, collected, attackers) if self._drawn else None,
             **self._utility.measured(collected),
             "examples": [],
         }
         if collected.work_s:
             found["speed_x_real_time"] = round(collected.made_s / collected.work_s, 1)
+        recipe = variant.recipe
         if recipe is not None and recipe.removal == "bottleneck":
             found["description"] = self._description(recipe)
         if variant.is_protection:

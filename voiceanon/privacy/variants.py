@@ -66,6 +66,20 @@ class Variant:
         return _LABELS.get(self.kind, self.name)
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """What results say of it: name, kind, label, recipe."""
+        recipe = self.recipe
+        told: dict[str, Any] | None = None
+        if recipe is not None:
+            told = {
+                "name": recipe.name,
+                "version": recipe.version,
+                "hash": recipe.hash,
+                "settings": recipe.settings(),
+            }
+        return {"name": self.name, "kind": self.kind, "label": self.label, "recipe": told}
+
+    @property
     def is_protection(self) -> bool:
         """Whether it is under test, rather than there to calibrate by."""
         return self.kind in ("recipe", "call")

@@ -204,19 +204,8 @@ def _eer(head: dict[str, Any] | None) -> list[float] | None:
 
 
 def _variant(variant: Variant, privacy: dict[str, Any]) -> dict[str, Any]:
-    recipe = variant.recipe
     return {
-        "name": variant.name,
-        "kind": variant.kind,
-        "label": variant.label,
-        "recipe": None
-        if recipe is None
-        else {
-            "name": recipe.name,
-            "version": recipe.version,
-            "hash": recipe.hash,
-            "settings": recipe.settings(),
-        },
+        **variant.facts,
         "privacy": privacy,
         "words": None,
         "delivery": None,
