@@ -31,8 +31,10 @@ def python_for(*, ours: bool) -> str:
 
 def environment(**extra: str) -> dict[str, str]:
     """One thread, and the repository's package importable where it is built in place."""
+    found = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     # pyworld still asks for pkg_resources, which warns wherever it is imported.
-    return {**os.environ, **ONE_THREAD, "PYTHONWARNINGS": "ignore", **extra}
+    quiet = {"PYTHONWARNINGS": "ignore", "PYTHONPATH": os.pathsep.join(found)}
+    return {**os.environ, **ONE_THREAD, **quiet, **extra}
 
 
 def command(script: Path, arguments: list[str], *, ours: bool) -> list[str]:
