@@ -14,7 +14,7 @@ RUNS = {
     "2026-11-27-evaluation-dev.json": ("raw", "mcadams", "template"),
     "2026-11-27-evaluation-bottleneck-dev.json": ("bottleneck",),
 }
-DESCRIPTIONS = "2026-11-27-abstractions-dev.json"
+DESCRIPTIONS = "2026-11-27-abstractions-plain-dev.json"
 ASSESSMENT = "2026-11-26-assessment-dev.json"
 GATE = "2026-11-26-gate-dev.json"
 # Of the harms done to outputs, those that a listener would mind and the gate often lets pass.

@@ -28,7 +28,7 @@ def track() -> dict[str, Any]:
     """Return what is drawn: columns of samples in and out, analysis, description."""
     samples, rate = soundfile.read(RECORDING, dtype="float32")
     spoken = Anonymizer("bottleneck", SECRET)(samples, rate, recording="figure")
-    described = abstract(samples, rate, SECRET, recording="figure")
+    described = abstract(samples, rate, SECRET, recipe="bottleneck", recording="figure")
     frames = analyze(samples, rate)
     part = slice(round(_START_S / frames.hop_s), round(_END_S / frames.hop_s))
     kept = slice(round(_START_S / _FRAME_S), round(_END_S / _FRAME_S))

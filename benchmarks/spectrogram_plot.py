@@ -32,7 +32,7 @@ def sounds() -> tuple[dict[str, Any], Abstraction, int]:
     made = {"recording": samples}
     for recipe in ("template", "bottleneck"):
         made[recipe] = Anonymizer(recipe, SECRET)(samples, rate, recording="figure")
-    return made, abstract(samples, rate, SECRET, recording="figure"), rate
+    return made, abstract(samples, rate, SECRET, recipe="bottleneck", recording="figure"), rate
 
 
 def numbers(made: dict[str, Any], described: Abstraction, rate: int) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def of_recipe(name: str) -> dict[str, np.ndarray]:
 
 def of_description() -> dict[str, np.ndarray]:
     """Return what the bottleneck keeps of the recording, every frame of it."""
-    described = abstract(*clip(CLIP), SECRET)
+    described = abstract(*clip(CLIP), SECRET, recipe="bottleneck")
     columns = {"time_s": FRAME_S * np.arange(described.frames)}
     columns |= {f"digit_{i}": digit for i, digit in enumerate(described.units.T)}
     return columns | {
@@ -114,7 +114,7 @@ def main() -> None:
     parser.parse_args()
     for name in MADE:
         print(write(name))
-    abstract(*clip(CLIP), SECRET).save(GOLDEN / STORED, overwrite=True)
+    abstract(*clip(CLIP), SECRET, recipe="bottleneck").save(GOLDEN / STORED, overwrite=True)
 
 
 if __name__ == "__main__":

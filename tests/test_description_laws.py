@@ -84,7 +84,7 @@ def test_equal_descriptions_give_equal_bits(recipe: Recipe, seed: int, monkeypat
     # Other frames: pitch, level and envelope a little elsewhere, aperiodicity anywhere. As long as
     # the description tells them apart, more of the first recording's frames are taken after all.
     bands = engine_model().bands
-    others = rows * (1 + 0.003 * rng.standard_normal(rows.shape).astype(np.float32))
+    others = rows * (1 + 0.002 * rng.standard_normal(rows.shape).astype(np.float32))
     others[:, HEADER : HEADER + bands] = rng.uniform(0, 1, (len(rows), bands))
     expected = described(rows)
     for _ in range(60):

@@ -377,7 +377,7 @@ def test_the_command_writes_the_report_and_no_statement(
     code, said, _ = voiceanon(*asked, "--workers", "1", "--cache", cache, "--json")
     assert code == 0
     *variants, _ = json_lines(said)
-    assert [row["name"] for row in variants] == ["raw", "measures", "bottleneck"]
+    assert [row["name"] for row in variants] == ["raw", "measures", "plain"]
     assert len(variants[-1]["floors"]) == 5
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "results.json"]
     code, said, _ = voiceanon(*asked, "--workers", "1", "--cache", cache)

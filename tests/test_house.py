@@ -19,7 +19,7 @@ FLOORS = [
     {"_engine_baseline", "_engine_v3", "_engine_v4", "_kernels", "formats"},
     {"_engine"},
     {"keys", "recipe", "resampling", "turns", "warping"},
-    {"pace", "marking"},
+    {"melody", "pace", "marking"},
     {"template", "bottleneck", "coding"},
     {"profile", "voice"},
     {"frames", "transform"},

@@ -186,7 +186,7 @@ def test_a_mark_of_ones_own_is_found_with_its_key_alone() -> None:
     assert own.found
     assert own.key == "own"
     assert not voiceanon.detect(made, RATE).found
-    described = voiceanon.abstract(ten_seconds(), RATE, SECRET)
+    described = voiceanon.abstract(ten_seconds(), RATE, SECRET, recipe="bottleneck")
     spoken = described.render(SECRET, mark_key=OWN_KEY)
     anonymizer = Anonymizer("bottleneck", SECRET, mark_key=OWN_KEY)
     np.testing.assert_array_equal(spoken, anonymizer(ten_seconds(), RATE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import voiceanon
 from voiceanon.container.voa import Level
 from voiceanon.errors import CheckError, DestinationError, RecordingError
 from voiceanon.measures import Measures, measure
-from voiceanon.storage import abstract_file, load, read_collection, render_file
+from voiceanon.storage import abstract_file, files, load, read_collection, render_file
 
 RATE = 16_000
 SECRET = bytes(range(32))
@@ -52,9 +53,7 @@ def test_a_file_holds_what_the_array_holds_and_is_spoken_as_the_recording_is(
         tmp_path / "one.voa", tmp_path / "spoken.flac", secret=SECRET, recording="one"
     )
     assert rendered.frames == len(samples)
-    voiceanon.Anonymizer("bottleneck", SECRET).file(
-        recording, tmp_path / "direct.flac", recording="one"
-    )
+    voiceanon.Anonymizer("plain", SECRET).file(recording, tmp_path / "direct.flac", recording="one")
     assert (tmp_path / "spoken.flac").read_bytes() == (tmp_path / "direct.flac").read_bytes()
 
 
@@ -109,6 +108,51 @@ def test_a_description_measures_about_what_its_recording_does(name: str) -> None
     ):
         assert after[what] == pytest.approx(before[what], abs=tolerance)
     assert after["f0_range_semitones"] is None
+
+
+class Spoilt:
+    """Describes, and leaves no unit in the first descriptions it gives."""
+
+    def __init__(self, spoilt: int) -> None:
+        self.spoilt = spoilt
+        self.labels: list[str] = []
+        self.describe = files._described
+
+    def __call__(self, passes, recipe, labels, profiles):  # type: ignore[no-untyped-def]
+        self.labels.append(labels.recording)
+        made = self.describe(passes, recipe, labels, profiles)
+        if len(self.labels) > self.spoilt:
+            return made
+        return [replace(one, units=np.zeros_like(one.units)) for one in made]
+
+
+@pytest.mark.parametrize("spoilt", [0, 1, 2])
+def test_another_accent_is_drawn_until_one_passes(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: int
+) -> None:
+    describe, told = Spoilt(spoilt), []
+    monkeypatch.setattr(files, "_described", describe)
+    done = abstract_file(
+        recording, tmp_path / "one.voa", recording="one", progress=lambda *at: told.append(at)
+    )
+    assert (done.check, done.redraws) == ("pass", spoilt)
+    assert describe.labels == ["one", "one#1", "one#2"][: spoilt + 1]
+    assert load(tmp_path / "one.voa").units.any()
+    assert told[-1][0] == told[-1][1]
+    assert max(at / total for at, total in told) == 1.0
+
+
+def test_where_no_accent_passes_it_is_held_and_without_one_none_is_drawn(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for recipe, tried in (("plain", 3), ("bottleneck", 1)):
+        describe = Spoilt(99)
+        monkeypatch.setattr(files, "_described", describe)
+        with pytest.raises(CheckError) as caught:
+            abstract_file(recording, tmp_path / "one.voa", recipe=recipe)
+        assert len(describe.labels) == tried
+        assert ("the last of 3 accents" in str(caught.value)) == (tried == 3)
+        assert not (tmp_path / "one.voa").exists()
 
 
 def test_what_cannot_be_checked_is_held_and_leaves_nothing(tmp_path: Path) -> None:

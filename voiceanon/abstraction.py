@@ -277,7 +277,7 @@ class Abstraction:
         voice: Voice | None = None,
     ) -> Iterator[Float32]:
         self._refuse_unspeakable()
-        speaking = Speaking(recipe, rate, labels, 0, voice=voice)
+        speaking = Speaking(recipe, rate, labels, 0, voice=voice, pitch_levels=self.pitch_levels)
         frames = self._frames()
         total = -(-self.n_samples * rate // self.rate)
 

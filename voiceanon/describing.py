@@ -11,7 +11,7 @@ from voiceanon.bottleneck import bottleneck_tables
 from voiceanon.errors import InputError
 from voiceanon.keys import check_secret, fresh_secret
 from voiceanon.profile import Profiler
-from voiceanon.recipe import Recipe
+from voiceanon.recipe import DESCRIBING_RECIPE, Recipe
 from voiceanon.speaking import Labels
 from voiceanon.stream import Hearing
 
@@ -27,7 +27,7 @@ def abstract(
     rate: object,
     secret: bytes | None = None,
     *,
-    recipe: str | Recipe = "bottleneck",
+    recipe: str | Recipe = DESCRIBING_RECIPE,
     recording: str = "",
 ) -> Abstraction:
     """Return the description of a mono recording.
@@ -65,7 +65,7 @@ def abstract(
     >>> wave = 0.1 * np.sign(np.sin(np.arange(16000) / 20))
     >>> described = abstract(wave, 16000)
     >>> described.units.shape, described.pitch_levels
-    ((51, 6), 4)
+    ((51, 6), 1)
     """
     chosen = bottleneck_recipe(recipe)
     secret = fresh_secret() if secret is None else check_secret(secret)

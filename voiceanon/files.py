@@ -284,15 +284,15 @@ def may_pass(report: CheckReport | None, allow_unmeasured: bool) -> bool:
     return allow_unmeasured and report.verdict is Verdict.NOT_MEASURED
 
 
-def held(report: CheckReport | None, redraws: int) -> CheckError:
-    """Return the error of an output that is not delivered."""
+def held(report: CheckReport | None, redraws: int, drawn: str = "voices") -> CheckError:
+    """Return the error of an output that is not delivered after so many other draws."""
     if report is None:
         raise AssertionError("an output that was not checked is delivered")
     said = report.reason
     if report.verdict is Verdict.NOT_MEASURED:
         said = f"cannot be checked: {said}; allow unmeasured outputs to have it all the same"
     elif redraws:
-        said = f"{said} (the last of {1 + redraws} voices)"
+        said = f"{said} (the last of {1 + redraws} {drawn})"
     return CheckError(said, {**report.as_dict(), "redraws": redraws})
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from voiceanon.errors import RecipeError
 
-__all__ = ["DEFAULT_RECIPE", "VOICES", "Recipe", "recipe_names"]
+__all__ = ["DEFAULT_RECIPE", "DESCRIBING_RECIPE", "VOICES", "Recipe", "recipe_names"]
 
 DEFAULT_RECIPE = "template"
+# What descriptions are made by, unless another is named.
+DESCRIBING_RECIPE = "plain"
 
 # A recipe is a page of settings; anything larger is not one.
 MAX_FILE_BYTES = 65_536
@@ -51,7 +53,8 @@ class Recipe:
     band_hz : {16000, 24000, 48000}
         Internal sampling rate, in Hz; the output has the input's rate all the same.
     pitch_levels : int
-        Number of levels that normalised pitch is rounded to; 0 leaves it as it is. 0 to 256.
+        Number of levels that normalised pitch is rounded to; 0 leaves it as it is. 0 to 256. At 1
+        nothing of the melody is left, and a made-up one is spoken (`voiceanon.melody`).
     pitch_range : {"recording", "voice", "constant"}
         Range of pitch in the output: the recording's own, the pseudo-voice's, or none (monotone).
         A description does not hold it: with removal ``"bottleneck"``, and while a profile adapts,
@@ -271,6 +274,13 @@ class Recipe:
 _NAMED: dict[str, dict[str, Any]] = {
     "template": {},
     "bottleneck": {"removal": "bottleneck", "pitch_levels": 4},
+    "plain": {
+        "removal": "bottleneck",
+        "pitch_levels": 1,
+        "pitch_range": "voice",
+        "level_steps": 2,
+        "accent": 0.12,
+    },
     "resynthesis": {"removal": "none", "pitch_levels": 0, "residual": 1.0},
 }
 

@@ -13,6 +13,7 @@ from voiceanon.errors import InputError
 from voiceanon.keys import Draws, derive
 from voiceanon.marking.pattern import PERIOD_ROWS, PUBLIC_KEY
 from voiceanon.marking.writing import MarkWriter, mark_basis
+from voiceanon.melody import DrawnMelody
 from voiceanon.pace import PaceWarp
 from voiceanon.recipe import Recipe
 from voiceanon.resampling import Resampler, lag_s
@@ -60,6 +61,10 @@ class Labels:
             return None
         return PaceWarp(amount, self.secret, "pace", self.recording, str(channel))
 
+    def melody(self, channel: int) -> DrawnMelody:
+        """Return the made-up melody of a channel."""
+        return DrawnMelody(self.secret, "melody", self.recording, str(channel))
+
     def mark(self, strength_db: float, channel: int) -> MarkWriter | None:
         """Return what marks a channel, if the recipe has a strength for it."""
         if strength_db == 0.0:
@@ -85,6 +90,9 @@ class Speaking:
         Deviation of the recording's log f0, for recipes that keep it.
     voice : Voice, optional
         Who speaks, instead of the recipe's draw.
+    pitch_levels : int, optional
+        Steps of pitch in the description, instead of the recipe's; where there is but one, the
+        melody is made up.
     """
 
     def __init__(
@@ -95,12 +103,16 @@ class Speaking:
         channel: int,
         own_spread: float | None = None,
         voice: Voice | None = None,
+        *,
+        pitch_levels: int | None = None,
     ) -> None:
         band, noise_key = recipe.band_hz, draws.noise_key(channel)
         self._band = band
         self._rate = rate
         self._decoder = decoder() if recipe.removal == "bottleneck" else None
         self._pace = draws.pace(recipe.time_warp, channel) if recipe.protects else None
+        levels = recipe.pitch_levels if pitch_levels is None else pitch_levels
+        self._melody = draws.melody(channel) if recipe.protects and levels == 1 else None
         self._mark = draws.mark(recipe.mark_db, channel) if recipe.protects else None
         self._voice: _engine.PseudoVoice | None = None
         if recipe.protects:
@@ -125,7 +137,8 @@ class Speaking:
 
     def reset(self) -> None:
         """Make it new, with the same draws."""
-        for stage in (self._decoder, self._pace, self._mark, self._synthesizer, self._from_band):
+        stages = (self._decoder, self._pace, self._melody, self._mark)
+        for stage in (*stages, self._synthesizer, self._from_band):
             if stage is not None:
                 stage.reset()
 
@@ -149,6 +162,8 @@ class Speaking:
         return self._voiced(rows if self._pace is None else self._pace.process(rows))
 
     def _voiced(self, rows: Float32) -> Float32:
+        if self._melody is not None:
+            rows = self._melody.process(rows)
         if self._voice is not None:
             # An empty stage hands out rows of no width.
             rows = self._voice.process(rows) if len(rows) else rows[:0]

@@ -24,6 +24,7 @@ from voiceanon.files import FileResult, anonymize_file
 from voiceanon.formats import EmptyRecordingError
 from voiceanon.formats.placing import cause
 from voiceanon.keys import derive
+from voiceanon.recipe import DESCRIBING_RECIPE
 from voiceanon.storage.files import abstract_file, channel_paths
 
 __all__ = [
@@ -179,7 +180,7 @@ def _done(
                     source,
                     path,
                     level=Level[settings.level.upper()],
-                    recipe=recipe if recipe.removal == "bottleneck" else "bottleneck",
+                    recipe=recipe if recipe.removal == "bottleneck" else DESCRIBING_RECIPE,
                     secret=job.secret,
                     recording=entry.id,
                     overwrite=True,

@@ -25,6 +25,7 @@ from voiceanon.cli.run import check_plan, do_run
 from voiceanon.cli.run_report import RunReport
 from voiceanon.file_plan import Job, Kind, plan_files
 from voiceanon.files import FileResult
+from voiceanon.recipe import DESCRIBING_RECIPE
 
 __all__ = ["abstract"]
 
@@ -50,7 +51,7 @@ def abstract(
     ] = _Level.content,
     recipe: Annotated[
         str, typer.Option(metavar="NAME|FILE.toml", help="How much of the content is kept.")
-    ] = "bottleneck",
+    ] = DESCRIBING_RECIPE,
     key: Key = None,
     secret_file: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ from voiceanon.cli.stage_progress import StageProgress
 from voiceanon.cli.stop_request import StopRequest
 from voiceanon.cli.terminal import complain, note, print_json, printable, results
 from voiceanon.errors import DestinationError
+from voiceanon.recipe import DESCRIBING_RECIPE
 
 if TYPE_CHECKING:
     from voiceanon.privacy.settings import Settings
@@ -158,7 +159,7 @@ def evaluate(
     With `--abstractions`, attackers get what `voiceanon.abstract` returns of every recording, and
     no audio: they count units, time them, train a network (torch), try to get the spectrum back,
     and tell sex, age group and first language where the corpus has columns `sex`, `age_group` and
-    `first_language`. The recipe is `bottleneck` unless one is given.
+    `first_language`. The recipe is `plain` unless one is given.
 
     Interrupted, it goes on where it was when started again with the same REPORT. The cache below
     REPORT holds embeddings of voices: delete it when you are done.
@@ -209,7 +210,7 @@ def _settings(
     from voiceanon.privacy.settings import Settings
 
     # Nothing is delivered to anybody here, so the vocoder alone may be measured too.
-    names = recipes or ["bottleneck" if abstractions else "default"]
+    names = recipes or [DESCRIBING_RECIPE if abstractions else "default"]
     chosen = [chosen_recipe(name, allow_unprotected=True) for name in names]
     return Settings(
         recipes=tuple(chosen),

@@ -200,7 +200,7 @@ def listen(
     samples, rate, channels = _first_channel(reading.path)
     progress(0, len(CAST))
     shown_s = min(longest_s, len(samples) / rate)
-    described = abstract(samples, rate)
+    described = abstract(samples, rate, recipe="bottleneck")
     speeds = {recipe: _speed(recipe, samples, rate) for recipe in dict.fromkeys(r for r, _ in CAST)}
     progress(0, len(CAST))
     with tempfile.TemporaryDirectory(prefix="voiceanon-") as folder:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from voiceanon.abstraction import Abstraction, bottleneck_recipe
 from voiceanon.audio import MIN_SAMPLES
 from voiceanon.checks.gate import Gate
-from voiceanon.checks.verdicts import CheckReport
+from voiceanon.checks.verdicts import CheckReport, Verdict
 from voiceanon.container.sealing import Key
 from voiceanon.container.voa import SUFFIX, Level
 from voiceanon.describing import description_of
@@ -31,7 +31,7 @@ from voiceanon.formats import AudioReader, AudioWriter, read_recording
 from voiceanon.keys import check_secret, fresh_secret
 from voiceanon.measures import Measures, measure
 from voiceanon.profile import Profile, Profiler
-from voiceanon.recipe import Recipe
+from voiceanon.recipe import DESCRIBING_RECIPE, Recipe
 from voiceanon.speaking import Labels
 from voiceanon.stream import Hearing
 from voiceanon.voice import neutral_voice
@@ -47,7 +47,7 @@ def abstract_file(
     destination: str | os.PathLike[str],
     *,
     level: Level = Level.CONTENT,
-    recipe: str | Recipe = "bottleneck",
+    recipe: str | Recipe = DESCRIBING_RECIPE,
     secret: bytes | None = None,
     recording: str | None = None,
     key: Key | None = None,
@@ -62,7 +62,8 @@ def abstract_file(
     """Store what is said in a recording, or its measures alone, and nothing of the voice.
 
     Content is checked before it is stored: the neutral voice speaks it, and what it says meets the
-    gate that recordings meet (`voiceanon.checks.gate`). Nobody speaks measures: they are not
+    gate that recordings meet (`voiceanon.checks.gate`). Where it is held and the recipe has an
+    accent, `check_redraws` others are tried. Nobody speaks measures: they are not
     checked. On any error nothing is left behind.
 
     Parameters
@@ -133,24 +134,30 @@ def abstract_file(
         for path in paths:
             refuse_destination(source, path, overwrite)
         report: CheckReport | None = None
+        redraw = 0
         stored: Sequence[Abstraction | Measures]
         if level is Level.MEASURES:
-            passes = _Passes(reader, 1, progress)
-            stored = _measured(passes)
+            stored = _measured(_Passes(reader, 1, progress))
         else:
             passes = _Passes(reader, 3 if check else 2, progress)
-            labels = Labels(secret, source.name if recording is None else recording, None)
             known = () if profiles is None else tuple(profiles(reader.rate))
-            stored = described = _described(passes, chosen, labels, known)
-            if check:
-                report = _checked(passes, described, chosen, language)
-                if not may_pass(report, allow_unmeasured):
-                    raise held(report, 0)
+            own = _profiled(passes, known)
+            label = source.name if recording is None else recording
+            for redraw in range(1 + _redraws(chosen) if check else 1):
+                passes.begin(1)
+                drawn_for = label if redraw == 0 else f"{label}#{redraw}"
+                described = _described(passes, chosen, Labels(secret, drawn_for, None), own)
+                report = _checked(passes, described, chosen, language) if check else None
+                if may_pass(report, allow_unmeasured) or _is_unmeasured(report):
+                    break
+            if not may_pass(report, allow_unmeasured):
+                raise held(report, redraw, "accents")
+            stored = described
         _save_all(stored, paths, key, overwrite)
         took_s = time.monotonic() - began_s
         frames, rate, channels = reader.declared_frames, reader.rate, reader.channels
         facts = (source, paths[0], frames, rate, channels)
-        return FileResult(*facts, took_s, 0, report, reader.salvage)
+        return FileResult(*facts, took_s, redraw, report, reader.salvage)
 
     return read_recording(source, made, salvage=salvage)
 
@@ -254,6 +261,10 @@ class _Passes:
         self._progress = progress
         self._done = 0
 
+    def begin(self, done: int) -> None:
+        """Go on after so many passes, again if need be."""
+        self._done = done * self.reader.declared_frames
+
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[Samples]:
         for block in self.reader.blocks(frames):
             yield block
@@ -267,16 +278,31 @@ def _measured(passes: _Passes) -> list[Measures]:
     return [measure(channel, passes.reader.rate) for channel in whole]
 
 
-def _described(
-    passes: _Passes, recipe: Recipe, labels: Labels, known: Sequence[Profile | None]
-) -> list[Abstraction]:
+def _redraws(recipe: Recipe) -> int:
+    """How often another draw can be tried: without an accent nothing of a description is drawn."""
+    return recipe.check_redraws if recipe.accent > 0.0 else 0
+
+
+def _is_unmeasured(report: CheckReport | None) -> bool:
+    """Whether it could not be told: another accent would not change that."""
+    return report is not None and report.verdict is Verdict.NOT_MEASURED
+
+
+def _profiled(passes: _Passes, known: Sequence[Profile | None]) -> tuple[Profile, ...]:
     reader = passes.reader
     profiler = Profiler(reader.rate, reader.channels)
     for block in passes.blocks():
         profiler.process(block)
+    return with_own(known[: reader.channels], profiler.finish())
+
+
+def _described(
+    passes: _Passes, recipe: Recipe, labels: Labels, profiles: Sequence[Profile]
+) -> list[Abstraction]:
+    reader = passes.reader
     hearing = [
         Hearing(recipe, reader.rate, profile, labels, channel)
-        for channel, profile in enumerate(with_own(known[: reader.channels], profiler.finish()))
+        for channel, profile in enumerate(profiles)
     ]
     frames: list[list[Samples]] = [[] for _ in hearing]
     for block in passes.blocks():
