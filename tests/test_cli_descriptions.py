@@ -8,7 +8,7 @@ import pytest
 from golden_features import CLIP
 from sounds import clip
 
-from voiceanon import Measures, abstract, measures
+from voiceanon import Measures, Recipe, abstract, measures
 from voiceanon.cli import app
 from voiceanon.cli.exit_codes import INTERRUPTED, UNEXPECTED
 from voiceanon.errors import DestinationError, InputError, RecordingError
@@ -43,6 +43,21 @@ def test_describe_tells_measures_alone_and_draws_nothing_of_them(
     assert code == InputError.exit_code
     assert "holds measures alone: there is nothing to draw" in err
     assert not plot.exists()
+
+
+def test_describe_names_the_recipe_where_it_comes_with_the_package(voiceanon, stored, tmp_path):
+    def told(path):
+        code, out, _ = voiceanon("describe", path, "--json", "--plot", path.with_suffix(".png"))
+        assert code == 0
+        assert path.with_suffix(".png").stat().st_size > 1000
+        return json.loads(out)
+
+    pytest.importorskip("matplotlib")
+    assert told(stored / "content.voa")["recipe_name"] == "plain"
+    own = Recipe(name="own", removal="bottleneck", pitch_levels=3)
+    abstract(*clip(CLIP), recipe=own).save(tmp_path / "own.voa")
+    of_own = told(tmp_path / "own.voa")
+    assert (of_own["recipe_name"], of_own["recipe"]) == (None, own.hash[:16])
 
 
 def test_collect_counts_and_calls_rows_as_asked(voiceanon, stored, tmp_path):

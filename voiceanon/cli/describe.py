@@ -79,8 +79,17 @@ def _content(held: Abstraction, path: Path) -> dict[str, Any]:
         "model": held.model,
         "can_be_spoken": speakable,
         "recipe": held.recipe,
+        "recipe_name": _name_of(held.recipe),
         "measures": held.measures.values if speakable else None,
     }
+
+
+def _name_of(recipe: str) -> str | None:
+    """Return the name of the recipe with this hash, if this version comes with it."""
+    from voiceanon.recipe import Recipe, recipe_names
+
+    known = (Recipe.named(name, allow_unprotected=True) for name in recipe_names())
+    return next((one.name for one in known if recipe and one.hash.startswith(recipe)), None)
 
 
 def _measures(held: Measures) -> dict[str, Any]:

@@ -58,9 +58,11 @@ def description_plot(described: Abstraction, path: str | os.PathLike[str]) -> Pa
     axes[1].set_ylim(-42, 18)
     pitch = np.where(described.voiced[:count], described.pitch[:count], np.nan)
     axes[2].stairs(pitch, edges_s, baseline=None)
-    axes[2].set_ylabel("step of pitch")
-    highest = described.pitch_levels // 2 + 0.5
-    axes[2].set_ylim(-highest, highest)
+    highest = described.pitch_levels // 2
+    axes[2].set_ylabel("step of pitch" if highest else "voiced")
+    if not highest:
+        axes[2].set_yticks([])  # no melody is kept
+    axes[2].set_ylim(-highest - 0.5, highest + 0.5)
     axes[2].set_xlabel("time, s")
     axes[2].set_xlim(0, end_s)
     axes[0].set_title(
