@@ -18,6 +18,7 @@ RUNS = {
         "template": "template",
     },
     "2026-11-27-evaluation-bottleneck-dev.json": {"bottleneck": "bottleneck"},
+    "2026-11-27-evaluation-plain-dev.json": {"plain": "plain"},
 }
 PANELS = {
     "headline_single": "One utterance on each side",
@@ -31,11 +32,13 @@ PLACES = {
     ("headline_single", "McAdams"): (6, 7, "left"),
     ("headline_single", "template"): (6, 7, "left"),
     ("headline_single", "bottleneck"): (-7, -13, "right"),
+    ("headline_single", "plain"): (6, 7, "left"),
     ("headline", "raw speech"): (-18, 22, "center"),
     ("headline", "WORLD copy"): (6, 38, "center"),
     ("headline", "McAdams"): (6, 6, "left"),
     ("headline", "template"): (7, 6, "left"),
     ("headline", "bottleneck"): (-6, 13, "right"),
+    ("headline", "plain"): (6, 7, "left"),
 }
 
 # The same under the light attackers, who are weaker: for comparing settings, and nothing else.
@@ -172,7 +175,7 @@ def _draw_point(
         eer[0],
         xerr=[[wer[0] - wer[1]], [wer[2] - wer[0]]],
         yerr=[[eer[0] - eer[1]], [eer[2] - eer[0]]],
-        fmt="o" if label in ("bottleneck", "template") or colour != OURS else "D",
+        fmt="o" if label in ("bottleneck", "plain", "template") or colour != OURS else "D",
         markersize=6,
         color=colour,
         ecolor=(colour, 0.45),

@@ -13,6 +13,7 @@ RESULTS = Path(__file__).parent / "results"
 RUNS = {
     "2026-11-27-evaluation-dev.json": ("raw", "mcadams", "template"),
     "2026-11-27-evaluation-bottleneck-dev.json": ("bottleneck",),
+    "2026-11-27-evaluation-plain-dev.json": ("plain",),
 }
 DESCRIPTIONS = "2026-11-27-abstractions-plain-dev.json"
 ASSESSMENT = "2026-11-26-assessment-dev.json"
@@ -29,7 +30,7 @@ MISSED = (
     "bottleneck, accent 0.3",
 )
 LABELS = {"raw": "raw speech", "mcadams": "McAdams"} | {
-    recipe: f"`{recipe}`" for recipe in ("template", "bottleneck")
+    recipe: f"`{recipe}`" for recipe in ("template", "bottleneck", "plain")
 }
 POOLINGS = {"1-1": "one utterance", "all-all": "all pooled"}
 
