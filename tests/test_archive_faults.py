@@ -77,7 +77,9 @@ def test_killed_at_some_points_and_resumed(run, runs):
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert_whole_so_far(run, wanted)
-    # Under load one recording can be in hand three times, and is given up: it is tried again.
+    # Under load a recording can be in hand three times: the next run gives it up, which is for
+    # the one after to try again.
+    assert program("run", destination(run)).returncode in (0, 3)
     assert program("run", destination(run), "--retry").returncode == 0
     assert_undisturbed(run, wanted)
 

@@ -92,11 +92,12 @@ def test_every_description_comes_back_bit_for_bit(described: Abstraction) -> Non
 
 
 @pytest.mark.parametrize("name", clip_names())
-def test_real_speech_comes_back_and_is_small(name: str) -> None:
-    described = abstract(*clip(name))
+@pytest.mark.parametrize(("recipe", "most"), [("bottleneck", 400), ("plain", 500)])
+def test_real_speech_comes_back_and_is_small(name: str, recipe: str, most: int) -> None:
+    described = abstract(*clip(name), bytes(32), recipe=recipe)
     data = encode(tracks_of(described), described.pitch_levels)
     assert same(decode(data, described.frames, 6, described.pitch_levels), tracks_of(described))
-    assert 8 * len(data) / described.duration_s < 400
+    assert 8 * len(data) / described.duration_s < most  # drawn accents are less expected
 
 
 @given(st.binary(max_size=200), st.integers(0, 300), st.integers(1, 6), st.integers(1, 256))

@@ -125,7 +125,7 @@ def test_the_golden_file_is_what_the_clip_is_now() -> None:
 def test_bundled_clips_take_few_bits(tmp_path) -> None:
     bits, seconds = 0, 0.0
     for name in clip_names():
-        one = abstract(*clip(name))
+        one = abstract(*clip(name), SECRET)
         bits += 8 * len(saved(one, tmp_path))
         seconds += one.duration_s
     assert bits / seconds < 500
