@@ -133,7 +133,11 @@ def test_another_accent_is_drawn_until_one_passes(
     describe, told = Spoilt(spoilt), []
     monkeypatch.setattr(files, "_described", describe)
     done = abstract_file(
-        recording, tmp_path / "one.voa", recording="one", progress=lambda *at: told.append(at)
+        recording,
+        tmp_path / "one.voa",
+        secret=SECRET,
+        recording="one",
+        progress=lambda *at: told.append(at),
     )
     assert (done.check, done.redraws) == ("pass", spoilt)
     assert describe.labels == ["one", "one#1", "one#2"][: spoilt + 1]
