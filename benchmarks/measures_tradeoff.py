@@ -1,10 +1,11 @@
-"""What hiding who measures belong to costs: noise on them, and each of them by itself.
+"""What hiding who measures belong to costs: noise on them, coarser steps, each of them by itself.
 
     python benchmarks/measures_tradeoff.py SPEECH --train TRAIN -o RESULT.json [--cache FOLDER]
 
 The attacker who has assessment measures and nothing else tries the stored ones; then the same with
 noise added to both sides and to what he learns from, so much that the noisy ones correlate with
-the stored ones by r, five times; then one measure at a time.
+the stored ones by r, five times; then coarsened until k rows are alike, by an attacker who sees the
+steps and coarsens what he learns from likewise, or not at all; then one measure at a time.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ import numpy as np
 import numpy.typing as npt
 from description_parts import Trials, command_line, trials_of, written
 
+from voiceanon import Measures
 from voiceanon.keys import Draws
 from voiceanon.privacy.attackers.trained import verifiers_of
 from voiceanon.privacy.descriptions.measures_alone import KEPT, MeasuresAlone, MeasureVector
 from voiceanon.privacy.drawing import normal
+from voiceanon.storage import coarsen
 
 AGREEMENTS = (0.95, 0.9, 0.8, 0.7, 0.5, 0.3)
 DRAWS = 5  # of the noise
+ROWS_ALIKE = (2, 3, 5, 8)
+LENGTH_S = 10  # of every recording: the attacker here has measures alone
 
 Real = npt.NDArray[np.float64]
 
@@ -50,6 +55,36 @@ def over_draws(found: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
     return table
 
 
+def coarsened(trials: Trials, known: Real, seen: Real, k: int) -> dict[str, Any]:
+    """Return the lower EER of two attackers on rows of which k are alike, and what is left."""
+    rows = [Measures.of(dict(zip(KEPT, row, strict=True)), length_s=LENGTH_S) for row in seen]
+    made = [[row.values[name] for name in KEPT] for row in coarsen(rows, k)]
+    values = np.array(made, np.float64)  # NaN where a row lost all, or everybody a measure
+    left = [i for i, column in enumerate(values.T) if len(np.unique(_told(column))) > 1]
+    values, before, raw = values[:, left], seen[:, left], known[:, left]
+    steps = [np.unique(_told(column)) for column in values.T]
+    likewise = np.column_stack(
+        [at[np.abs(raw[:, [i]] - at).argmin(1)] for i, at in enumerate(steps)]
+    )
+    filled = np.where(np.isnan(values), np.nanmean(values, 0), values)
+    tries = [tried(trials, learned, filled) for learned in (likewise, raw)]
+    lowest = {
+        pooling: min((one[pooling] for one in tries), key=lambda found: found["eer_percent"][0])
+        for pooling in tries[0]
+    }
+    agreement = {
+        KEPT[i]: float(np.corrcoef(_told(now), was[~np.isnan(now)])[0, 1])
+        for i, now, was in zip(left, values.T, before.T, strict=True)
+    }
+    counted = {KEPT[i]: len(at) for i, at in zip(left, steps, strict=True)}
+    emptied = int(np.isnan(values).all(1).sum())
+    return {"kept": f"k = {k}", "r": agreement, "steps": counted, "emptied": emptied, **lowest}
+
+
+def _told(column: Real) -> Real:
+    return column[~np.isnan(column)]
+
+
 def main() -> None:
     """Run the command line."""
     told = command_line((__doc__ or "").splitlines()[0])
@@ -70,6 +105,7 @@ def main() -> None:
                 for k in range(DRAWS)
             ]
             rows.append({"kept": "all", "r": r, **over_draws(found)})
+        rows += [coarsened(trials, known, seen, k) for k in ROWS_ALIKE]
         for k, name in enumerate(KEPT):
             one = slice(k, k + 1)
             rows.append({"kept": name, "r": 1.0, **tried(trials, known[:, one], seen[:, one])})
