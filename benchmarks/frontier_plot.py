@@ -8,6 +8,8 @@ from typing import Any
 
 from figure_style import FAINT, INK, OURS, REFERENCE, RIVAL, WIDTH_IN, save, styled
 
+from voiceanon.recipe import recipe_names
+
 RESULTS = Path(__file__).parent / "results"
 # Only runs under all attackers, of the shipped tables: lighter ones would look more private.
 RUNS = {
@@ -175,7 +177,7 @@ def _draw_point(
         eer[0],
         xerr=[[wer[0] - wer[1]], [wer[2] - wer[0]]],
         yerr=[[eer[0] - eer[1]], [eer[2] - eer[0]]],
-        fmt="o" if label in ("bottleneck", "plain", "template") or colour != OURS else "D",
+        fmt="o" if label in recipe_names() or colour != OURS else "D",
         markersize=6,
         color=colour,
         ecolor=(colour, 0.45),

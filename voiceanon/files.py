@@ -29,8 +29,10 @@ __all__ = [
     "anonymize_file",
     "gate_limits",
     "held",
+    "is_unmeasured",
     "may_pass",
     "plan_files",
+    "redrawn",
     "refuse_destination",
     "with_own",
 ]
@@ -217,7 +219,7 @@ def anonymize_file(
                 rate,
                 channels,
                 profiles=known,
-                recording=label if redraw == 0 else f"{label}#{redraw}",
+                recording=redrawn(label, redraw),
                 speaker=speaker,
             )
             if remembered is None:
@@ -237,8 +239,8 @@ def anonymize_file(
                     took_s = time.monotonic() - started_s
                     facts = (source, destination, frames, rate, channels)
                     return FileResult(*facts, took_s, redraw, report, reader.salvage)
-            if report is not None and report.verdict is Verdict.NOT_MEASURED:
-                break  # another voice would not change that
+            if is_unmeasured(report):
+                break
         raise held(report, redraw)
 
     return read_recording(source, made, salvage=salvage)
@@ -282,6 +284,16 @@ def may_pass(report: CheckReport | None, allow_unmeasured: bool) -> bool:
     if report is None or report.verdict is Verdict.PASS:
         return True
     return allow_unmeasured and report.verdict is Verdict.NOT_MEASURED
+
+
+def is_unmeasured(report: CheckReport | None) -> bool:
+    """Whether it could not be told how an output came out: another draw would not change that."""
+    return report is not None and report.verdict is Verdict.NOT_MEASURED
+
+
+def redrawn(label: str, redraw: int) -> str:
+    """Return what the draws of a recording are made for when so many before were held."""
+    return label if redraw == 0 else f"{label}#{redraw}"
 
 
 def held(report: CheckReport | None, redraws: int, drawn: str = "voices") -> CheckError:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from voiceanon.abstraction import Abstraction, bottleneck_recipe
 from voiceanon.audio import MIN_SAMPLES
 from voiceanon.checks.gate import Gate
-from voiceanon.checks.verdicts import CheckReport, Verdict
+from voiceanon.checks.verdicts import CheckReport
 from voiceanon.container.sealing import Key
 from voiceanon.container.voa import SUFFIX, Level
 from voiceanon.describing import description_of
@@ -23,7 +23,9 @@ from voiceanon.files import (
     FileResult,
     gate_limits,
     held,
+    is_unmeasured,
     may_pass,
+    redrawn,
     refuse_destination,
     with_own,
 )
@@ -145,10 +147,10 @@ def abstract_file(
             label = source.name if recording is None else recording
             for redraw in range(1 + _redraws(chosen) if check else 1):
                 passes.begin(1)
-                drawn_for = label if redraw == 0 else f"{label}#{redraw}"
-                described = _described(passes, chosen, Labels(secret, drawn_for, None), own)
+                labels = Labels(secret, redrawn(label, redraw), None)
+                described = _described(passes, chosen, labels, own)
                 report = _checked(passes, described, chosen, language) if check else None
-                if may_pass(report, allow_unmeasured) or _is_unmeasured(report):
+                if may_pass(report, allow_unmeasured) or is_unmeasured(report):
                     break
             if not may_pass(report, allow_unmeasured):
                 raise held(report, redraw, "accents")
@@ -281,11 +283,6 @@ def _measured(passes: _Passes) -> list[Measures]:
 def _redraws(recipe: Recipe) -> int:
     """How often another draw can be tried: without an accent nothing of a description is drawn."""
     return recipe.check_redraws if recipe.accent > 0.0 else 0
-
-
-def _is_unmeasured(report: CheckReport | None) -> bool:
-    """Whether it could not be told: another accent would not change that."""
-    return report is not None and report.verdict is Verdict.NOT_MEASURED
 
 
 def _profiled(passes: _Passes, known: Sequence[Profile | None]) -> tuple[Profile, ...]:
